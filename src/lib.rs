@@ -1,0 +1,3 @@
+pub mod chance;
+pub mod clock;
+pub mod types;
