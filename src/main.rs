@@ -1,1 +1,2 @@
+//! The `tidings` program: everything is in the library.
 fn main() {}

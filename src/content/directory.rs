@@ -1,0 +1,1 @@
+//! A plain directory: walked without following links, watched where the system can.

@@ -1,0 +1,113 @@
+//! One source, whichever kind it is.
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::config;
+use crate::issue::Document;
+use crate::types::Finding;
+
+/// A content source of one newsletter.
+#[derive(Debug)]
+pub struct Source {}
+
+/// What the source held at one moment: a commit, or one walk of a directory.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// The commit id; empty for a directory.
+    pub commit: String,
+    /// Path and blob id of every document that the patterns select, in the order of paths.
+    pub documents: Vec<(String, String)>,
+    /// Files that the patterns select but that are never read, and why.
+    pub refused: Vec<Finding>,
+}
+
+/// Why a source cannot be read now. The last good state stays served.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The directory or repository is not there.
+    #[error("{what} is not there: {why}. {remedy}")]
+    Missing {
+        /// The path or the URL without credentials.
+        what: String,
+        /// What the system said.
+        why: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// The git program failed or took too long.
+    #[error("git {command} failed: {why}. {remedy}")]
+    Git {
+        /// The subcommand.
+        command: String,
+        /// Its last words, without credentials.
+        why: String,
+        /// What to do.
+        remedy: String,
+    },
+    /// A file could not be read.
+    #[error("{path} cannot be read: {source}")]
+    Io {
+        /// The path.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A pattern of `include` or `exclude` is not one.
+    #[error("{pattern:?} is not a pattern: {why}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Source {
+    /// Prepares a source; nothing is read yet. `mirror` is the directory for a repository's bare mirror.
+    ///
+    /// # Errors
+    /// When a pattern is not one.
+    pub fn open(config: &config::Source, mirror: &Path) -> Result<Self, SourceError> {
+        let _ = (config, mirror);
+        todo!()
+    }
+
+    /// Fetches (a repository) and lists what is there now. `deadline` bounds a fetch.
+    ///
+    /// # Errors
+    /// When the source cannot be read; nothing has changed then.
+    pub async fn snapshot(&self, deadline: Duration) -> Result<Snapshot, SourceError> {
+        let _ = deadline;
+        todo!()
+    }
+
+    /// Reads documents of a snapshot. A document over the size limit comes back as a finding.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub async fn read(
+        &self,
+        snapshot: &Snapshot,
+        documents: &[(String, String)],
+    ) -> Result<Vec<Result<Document, Finding>>, SourceError> {
+        let _ = (snapshot, documents);
+        todo!()
+    }
+
+    /// The bytes of a file beside the issues as of the last snapshot that was fetched, `None` when it is not there, is not a plain file or is
+    /// larger than `limit` bytes. Works before the first [`Source::snapshot`] of this run when a mirror exists.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub async fn asset(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, SourceError> {
+        let _ = (path, limit);
+        todo!()
+    }
+
+    /// Waits until something in the source may have changed: file notification for a directory. For a repository, or where notification
+    /// does not work, it never returns: polling is what finds the change.
+    pub async fn changed(&self) {
+        todo!()
+    }
+}

@@ -1,0 +1,1 @@
+//! Which documents are which issues: matches what a source holds now with what was known before. Pure.

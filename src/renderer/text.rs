@@ -1,0 +1,1 @@
+//! text/plain from the Markdown events: wrapped, links numbered, lists, quotes, tables and code kept.

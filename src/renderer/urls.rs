@@ -1,0 +1,1 @@
+//! Relative links and images made absolute (RFC 3986 section 5).

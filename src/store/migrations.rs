@@ -1,0 +1,1 @@
+//! The migrations, compiled in, applied in order, each in one transaction.

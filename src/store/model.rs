@@ -1,0 +1,263 @@
+//! What goes into the store and comes out of it, where the core has no type for it.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+
+use crate::delivery::Reply;
+use crate::delivery::books::Books;
+use crate::issue::Revision;
+use crate::message::Letter;
+use crate::types::{Bucket, CadenceId, Finding, IssueId, MailingId, NewsletterId, NodeId, Slug, SubscriberId};
+
+/// What the watcher knew of a newsletter's source when it last read it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SourceState {
+    /// The commit read last; empty for a directory.
+    pub commit: String,
+    /// Hash of what rendering depends on besides the documents: when it changes, everything is rendered again.
+    pub fingerprint: String,
+    /// When the source was first read: everything of that reading is archive.
+    pub baseline_at: DateTime<Utc>,
+    /// When the source was last read without error.
+    pub read_at: DateTime<Utc>,
+    /// When anything readers see last changed.
+    pub changed_at: DateTime<Utc>,
+    /// Why the last attempt failed, if it did.
+    pub error: Option<String>,
+}
+
+/// What the watcher must know of an issue to recognise it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownIssue {
+    /// The issue.
+    pub issue: IssueId,
+    /// Path of its newest revision.
+    pub path: String,
+    /// Blob of its newest revision.
+    pub blob: String,
+    /// Its slug.
+    pub slug: Slug,
+    /// Number of its newest revision.
+    pub number: i64,
+    /// Hash of the fields and body of its newest revision.
+    pub content_hash: String,
+    /// In feeds and archive, as opposed to withdrawn.
+    pub published: bool,
+}
+
+/// One reading of a source, applied in one transaction.
+#[derive(Clone, Debug)]
+pub struct Publication {
+    /// The newsletter.
+    pub newsletter: NewsletterId,
+    /// When.
+    pub now: DateTime<Utc>,
+    /// The commit that was read.
+    pub commit: String,
+    /// See [`SourceState::fingerprint`].
+    pub fingerprint: String,
+    /// New, changed, moved or rendered-again issues.
+    pub issues: Vec<PublishedIssue>,
+    /// Issues that are no longer there: out of feeds and archive, identity kept.
+    pub withdrawn: Vec<IssueId>,
+    /// Replaces all holds of the newsletter.
+    pub holds: Vec<Finding>,
+}
+
+/// An issue to write. `revision.number` says which: an existing number is overwritten (moved or rendered again), the next one is appended.
+#[derive(Clone, Debug)]
+pub struct PublishedIssue {
+    /// The revision.
+    pub revision: Revision,
+    /// Hash of the document's fields and body.
+    pub content_hash: String,
+    /// For an issue never seen before: whether it is news (`news_at` = now) or archive. Ignored for a known one: `news_at` never changes.
+    pub news: bool,
+    /// Whether the content changed, so that the settle time starts again (`seen_at` = now).
+    pub changed: bool,
+}
+
+/// A line of the archive page and of `status`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueHead {
+    /// The issue.
+    pub issue: IssueId,
+    /// Slug.
+    pub slug: Slug,
+    /// Title.
+    pub title: String,
+    /// Date, as written.
+    pub date: DateTime<chrono::FixedOffset>,
+    /// Summary.
+    pub summary: String,
+    /// Public URL.
+    pub url: String,
+    /// Path.
+    pub path: String,
+    /// When it became news; `None` for archive.
+    pub news_at: Option<DateTime<Utc>>,
+}
+
+/// What the scheduler knew of a cadence.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CadenceState {
+    /// When the scheduler first saw the cadence: earlier news is not for it.
+    pub since: DateTime<Utc>,
+    /// Local time of the last occurrence that was dealt with.
+    pub last: NaiveDateTime,
+}
+
+/// A digest mailing to open.
+#[derive(Clone, Debug)]
+pub struct NewMailing {
+    /// A fresh id.
+    pub mailing: MailingId,
+    /// The newsletter.
+    pub newsletter: NewsletterId,
+    /// The cadence whose subscribers are the audience.
+    pub cadence: CadenceId,
+    /// The occurrence's local time: the identity of the mailing.
+    pub occurrence: NaiveDateTime,
+    /// [`CadenceState::last`] as it was read: another node that was faster has changed it.
+    pub last: NaiveDateTime,
+    /// The issues with the revision that is frozen.
+    pub issues: Vec<(IssueId, i64)>,
+    /// The mail.
+    pub letter: Letter,
+    /// Now: also the cut, the audience being the subscriptions confirmed by then.
+    pub now: DateTime<Utc>,
+}
+
+/// `Planned -> Open -> Finished`, also `Paused`, `Cancelled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MailingState {
+    /// Being worked off.
+    Open,
+    /// Stopped, by an operator or because the relay blames us; see the reason.
+    Paused,
+    /// Everyone is accounted for.
+    Finished,
+    /// Ended by an operator.
+    Cancelled,
+}
+
+/// A mailing with its books.
+#[derive(Clone, Debug)]
+pub struct MailingView {
+    /// The mailing.
+    pub mailing: MailingId,
+    /// The newsletter.
+    pub newsletter: NewsletterId,
+    /// The cadence; `None` for a confirmation.
+    pub cadence: Option<CadenceId>,
+    /// Local time of the occurrence; `None` for a confirmation.
+    pub occurrence: Option<NaiveDateTime>,
+    /// State.
+    pub state: MailingState,
+    /// Why it is paused or cancelled.
+    pub reason: Option<String>,
+    /// Subject.
+    pub subject: String,
+    /// When it opened.
+    pub opened_at: DateTime<Utc>,
+    /// When it finished.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// Its books.
+    pub books: Books,
+}
+
+/// A batch that this node works off: a key range of one bucket of one mailing's audience.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The bucket.
+    pub bucket: Bucket,
+    /// The mailing.
+    pub mailing: MailingId,
+    /// Number of the batch within bucket and mailing.
+    pub batch: i64,
+    /// First subscriber id of the range, as text; inclusive.
+    pub first: String,
+    /// Last subscriber id of the range, as text; inclusive.
+    pub last: String,
+    /// Who holds it.
+    pub owner: NodeId,
+    /// Counts its owners. Every write names it.
+    pub epoch: i64,
+}
+
+/// Whom the sender hands a message next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The subscriber.
+    pub subscriber: SubscriberId,
+    /// The address as stored: composing parses it, so that a bad one fails alone.
+    pub address: String,
+    /// The request that a confirmation token answers.
+    pub request: i64,
+    /// Number of the attempt to make, from 1.
+    pub attempt: u32,
+    /// When the first attempt was; `None` for the first.
+    pub first_at: Option<DateTime<Utc>>,
+}
+
+/// One append to the ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The subscriber.
+    pub subscriber: SubscriberId,
+    /// Number of the attempt, from 1.
+    pub attempt: u32,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What can happen to a delivery.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Its content goes on the wire as soon as this is durable. Refused by the guard when the subscriber is no longer eligible.
+    Handed,
+    /// The relay took it.
+    Accepted(Reply),
+    /// Another attempt at this time.
+    Deferred {
+        /// When.
+        retry_at: DateTime<Utc>,
+        /// Why.
+        reply: Reply,
+    },
+    /// Refused for good; with `suppress` the address is suppressed as a bounce in the same transaction.
+    Refused {
+        /// Never mail this address again.
+        suppress: bool,
+        /// Why.
+        reply: Reply,
+    },
+    /// Not eligible any more when its turn came, or impossible to compose.
+    Skipped(String),
+    /// In doubt, and kept from resending by policy.
+    Held,
+}
+
+/// What became of a group of appends, in the order of the group.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Appended {
+    /// Durable.
+    Written,
+    /// A `Handed` whose subscriber is no longer eligible: a `Skipped` was written instead. Do not send.
+    NotEligible,
+    /// The event stood there already (a repeat after a lost commit answer): nothing was written. For a `Handed` of this same lease, go on.
+    Present,
+}
+
+/// What closing a batch led to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closed {
+    /// Everyone in its range is settled.
+    Done,
+    /// Some are deferred: it can be leased again from this time on.
+    Waits(DateTime<Utc>),
+}
+
+/// A write was refused because the lease is another node's now. Stop at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LeaseLost;

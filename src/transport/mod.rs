@@ -1,0 +1,150 @@
+//! The transport port: hands messages to an outbox directory or to an SMTP relay, and says exactly what was answered.
+//!
+//! One owner per connection; any timeout, cancel or protocol error drops the connection.
+
+mod outbox;
+mod smtp;
+
+pub use outbox::{Outbox, OutboxMail};
+
+use crate::config;
+use crate::delivery::{Phase, Reply};
+use crate::types::EmailAddress;
+
+/// Sender and recipient of one SMTP transaction.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Envelope {
+    /// MAIL FROM.
+    pub from: String,
+    /// RCPT TO.
+    pub to: EmailAddress,
+}
+
+/// How mail leaves this process.
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// Files in a directory.
+    Outbox(Outbox),
+    /// A relay.
+    Smtp(smtp::Relay),
+}
+
+/// An open connection. Dropping it closes it without ceremony; [`Connection::quit`] says QUIT.
+#[derive(Debug)]
+pub enum Connection {
+    /// Files in a directory.
+    Outbox(outbox::Connection),
+    /// A relay.
+    Smtp(Box<smtp::Connection>),
+}
+
+/// What one round brought: content of the announced message, then the next envelope, in one group where PIPELINING is offered.
+#[derive(Debug, Default)]
+pub struct Round {
+    /// The reply to the content's final dot; `None` when no content was sent or its reply never came (then `broken` is set and the
+    /// message is in doubt).
+    pub content: Option<Reply>,
+    /// The answer to the next envelope.
+    pub envelope: Option<Announced>,
+    /// The connection cannot be used any more.
+    pub broken: Option<TransportError>,
+}
+
+/// The answer to MAIL, RCPT and DATA.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Announced {
+    /// 354: the relay waits for the content.
+    Ready,
+    /// One of the commands was refused; the transaction is reset and the connection is good for another envelope.
+    Refused {
+        /// Which.
+        phase: Phase,
+        /// The reply.
+        reply: Reply,
+    },
+}
+
+/// Why a connection could not be made or went away.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// Nothing listens there, or the name does not resolve, or TLS failed.
+    #[error("cannot connect to {relay}: {why}")]
+    Connect {
+        /// Host and port.
+        relay: String,
+        /// What the system said.
+        why: String,
+    },
+    /// The relay answered the greeting, EHLO, STARTTLS or AUTH with a refusal.
+    #[error("{relay} refused us: {} {}", reply.code, reply.text)]
+    Refused {
+        /// Host and port.
+        relay: String,
+        /// The reply.
+        reply: Reply,
+    },
+    /// No answer in time.
+    #[error("no answer to {phase:?} within {seconds} s")]
+    Timeout {
+        /// Which command.
+        phase: Phase,
+        /// The deadline.
+        seconds: u64,
+    },
+    /// The connection broke.
+    #[error("the connection was lost: {0}")]
+    Lost(String),
+    /// The peer does not speak SMTP as we know it.
+    #[error("the relay answered outside the protocol: {0}")]
+    Protocol(String),
+    /// A message that must not go on the wire: a bare CR, LF or NUL, or a line over 998 octets.
+    #[error("a message was not fit for the wire: {0}")]
+    Unfit(String),
+    /// The outbox directory cannot be written.
+    #[error("cannot write {path}: {source}")]
+    Write {
+        /// The file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Transport {
+    /// The transport that the configuration names. Nothing is opened yet.
+    #[must_use]
+    pub fn new(config: &config::Mail) -> Self {
+        let _ = config;
+        todo!()
+    }
+
+    /// How many connections a sender may keep.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        todo!()
+    }
+
+    /// Opens a connection and goes through greeting, EHLO, TLS and AUTH.
+    ///
+    /// # Errors
+    /// When there is no connection to be had; nobody's delivery is touched.
+    pub async fn connect(&self) -> Result<Connection, TransportError> {
+        todo!()
+    }
+}
+
+impl Connection {
+    /// Sends `content` for the envelope that the last round announced as [`Announced::Ready`], and announces `next`.
+    ///
+    /// With PIPELINING both go out in one write and cost one round trip. `content` is a whole message, not dot-stuffed.
+    /// A caller that has announced an envelope must send its content in the next round, or drop the connection.
+    pub async fn round(&mut self, content: Option<&[u8]>, next: Option<&Envelope>) -> Round {
+        let _ = (content, next);
+        todo!()
+    }
+
+    /// Ends the session: QUIT, and no wait for more than a second.
+    pub async fn quit(self) {
+        todo!()
+    }
+}
