@@ -17,6 +17,7 @@ pub mod feed;
 pub mod issue;
 pub mod message;
 pub mod schedule;
+pub mod site;
 pub mod subscription;
 
 // 3 renderer: Markdown, sanitising, URLs, text part, templates
@@ -24,8 +25,14 @@ pub mod renderer;
 
 // 4 configuration: one validated struct
 pub mod config;
+pub mod letters;
 
 // 5 ports: the world outside, and nothing else; they never import each other
 pub mod content;
 pub mod store;
 pub mod transport;
+
+// 6 roles: each `tick`s; they never import each other and meet only in the store
+pub mod housekeeper;
+pub mod scheduler;
+pub mod sender;

@@ -1,0 +1,344 @@
+//! Wiring: opens the ports, starts the roles, and shuts them down in order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::content::Source;
+use crate::http::{self, Web};
+use crate::housekeeper::Housekeeper;
+use crate::renderer::Templates;
+use crate::scheduler::{self, Scheduler};
+use crate::sender::{self, SendError, Sender};
+use crate::store::Store;
+use crate::transport::Transport;
+use crate::types::{NewsletterId, NodeId};
+use crate::watcher::Watcher;
+
+/// What a process can do. Nodes of a large install each do some.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Role {
+    /// Pages, feeds and subscriptions.
+    Web,
+    /// Reads the content sources and publishes.
+    Watcher,
+    /// Opens mailings at their occurrences.
+    Scheduler,
+    /// Delivers.
+    Sender,
+}
+
+/// How often the scheduler and the housekeeper look: well under the minute that cron resolves.
+const LOOK: Duration = Duration::from_secs(1);
+/// How often an idle sender asks for a batch: a confirmation mail should leave before the person has changed windows.
+const IDLE: Duration = Duration::from_millis(500);
+/// Longest wait for a relay or a database that is away.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a shutdown waits for what is in flight; a container runtime kills after 30 s or less by default.
+const DRAIN: Duration = Duration::from_secs(25);
+
+/// The opened ports of one process.
+#[derive(Debug)]
+pub struct App {
+    /// What it was told.
+    pub config: Arc<Config>,
+    /// The database.
+    pub store: Store,
+    /// Pages and mails.
+    pub templates: Arc<Templates>,
+    /// The content source of each newsletter.
+    pub sources: BTreeMap<NewsletterId, Arc<Source>>,
+    /// Time.
+    pub clock: Clock,
+    /// Randomness.
+    pub chance: Chance,
+}
+
+/// Sends the log to standard error, filtered by `TIDINGS_LOG`.
+pub fn log_to_stderr(json: bool) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::new(config::log_filter().unwrap_or_else(|| "info,sqlx=warn".to_owned()));
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    // A second call (tests do that) finds a log in place, which is fine.
+    let _ = if json { log.json().try_init() } else { log.try_init() };
+}
+
+/// Opens the database that the configuration names.
+///
+/// # Errors
+/// In words, with the remedy.
+pub async fn open_store(config: &Config) -> anyhow::Result<Store> {
+    Ok(Store::open(&config.database.url, &Chance::system()).await?)
+}
+
+/// Opens the content sources; nothing is read yet.
+///
+/// # Errors
+/// When a pattern of a source is not one.
+pub fn open_sources(config: &Config) -> anyhow::Result<BTreeMap<NewsletterId, Arc<Source>>> {
+    let mut sources = BTreeMap::new();
+    for newsletter in &config.newsletters {
+        let mirror = config.data.join("mirrors").join(newsletter.id.as_str());
+        let source = Source::open(&newsletter.source, &mirror).with_context(|| newsletter.id.to_string())?;
+        sources.insert(newsletter.id.clone(), Arc::new(source));
+    }
+    Ok(sources)
+}
+
+impl App {
+    /// Opens everything that must be there from the start: templates and database. Sources and relays may come later.
+    ///
+    /// # Errors
+    /// In words, with the remedy.
+    pub async fn open(config: Config, clock: Clock, chance: Chance) -> anyhow::Result<Self> {
+        let templates = Arc::new(Templates::load(config.templates.as_deref())?);
+        let sources = open_sources(&config)?;
+        let store = Store::open(&config.database.url, &chance).await?;
+        Ok(Self { config: Arc::new(config), store, templates, sources, clock, chance })
+    }
+
+    /// The web face.
+    #[must_use]
+    pub fn web(&self) -> Web {
+        Web::new(
+            self.store.clone(),
+            Arc::clone(&self.templates),
+            Arc::clone(&self.config),
+            self.clock.clone(),
+            self.chance.clone(),
+            self.sources.clone(),
+        )
+    }
+
+    /// One watcher for each newsletter.
+    #[must_use]
+    pub fn watchers(&self) -> Vec<Watcher> {
+        let watcher = |newsletter: &config::Newsletter| {
+            let source = Arc::clone(self.sources.get(&newsletter.id)?);
+            Some(Watcher::new(self.store.clone(), source, newsletter.clone(), self.config.server.url.clone()))
+        };
+        self.config.newsletters.iter().filter_map(watcher).collect()
+    }
+
+    /// The scheduler.
+    #[must_use]
+    pub fn scheduler(&self) -> Scheduler {
+        Scheduler {
+            store: self.store.clone(),
+            templates: Arc::clone(&self.templates),
+            config: Arc::clone(&self.config),
+            chance: self.chance.clone(),
+        }
+    }
+
+    /// The sender.
+    ///
+    /// # Errors
+    /// When there is no randomness for the id of this run.
+    pub fn sender(&self, stop: watch::Receiver<bool>) -> anyhow::Result<Sender> {
+        Ok(Sender {
+            store: self.store.clone(),
+            transport: Transport::new(&self.config.mail),
+            in_doubt: self.config.mail.in_doubt,
+            patience: self.config.mail.patience,
+            clock: self.clock.clone(),
+            chance: self.chance.clone(),
+            node: NodeId::from_bytes(self.chance.bytes()?),
+            stop,
+        })
+    }
+
+    /// The housekeeper.
+    #[must_use]
+    pub fn housekeeper(&self) -> Housekeeper {
+        Housekeeper { store: self.store.clone() }
+    }
+
+    /// Runs the roles until `stop` turns true, then finishes what is in flight.
+    ///
+    /// # Errors
+    /// When a role cannot start.
+    pub async fn serve(self, roles: &[Role], listeners: Listeners, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
+        let mut tasks = JoinSet::new();
+        let web = self.web();
+        if let Some(public) = listeners.public {
+            tasks.spawn(http::serve::run(public, http::public(web.clone()), stopped(stop.clone())));
+        }
+        if let Some(private) = listeners.private {
+            tasks.spawn(http::serve::run(private, http::private(web), stopped(stop.clone())));
+        }
+        if roles.contains(&Role::Watcher) {
+            for watcher in self.watchers() {
+                tasks.spawn(watch_source(watcher, self.clock.clone(), stop.clone()));
+            }
+        }
+        if roles.contains(&Role::Scheduler) {
+            tasks.spawn(keep_schedule(self.scheduler(), self.clock.clone(), stop.clone()));
+        }
+        if roles.contains(&Role::Sender) {
+            tasks.spawn(send(self.sender(stop.clone())?, stop.clone()));
+            tasks.spawn(keep_house(self.housekeeper(), self.clock.clone(), stop.clone()));
+        }
+        stopped(stop).await;
+        let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
+        if drained.is_err() {
+            tracing::warn!("some work did not end within {} s and is cut off; the ledger lists what is in doubt", DRAIN.as_secs());
+            tasks.abort_all();
+        }
+        self.store.close().await;
+        Ok(())
+    }
+}
+
+/// The bound ports of a process.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    /// For readers; only with [`Role::Web`].
+    pub public: Option<TcpListener>,
+    /// For operators; always, so that every node can be asked for its health.
+    pub private: Option<TcpListener>,
+}
+
+/// Ends when `stop` turns true, or its sender is gone.
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Waits; true when it is time to stop.
+async fn pause(span: Duration, stop: &watch::Receiver<bool>) -> bool {
+    tokio::select! {
+        () = tokio::time::sleep(span) => false,
+        () = stopped(stop.clone()) => true,
+    }
+}
+
+/// Logs a failure when it is new: an error that lasts for hours is one line, and so is its end.
+struct Trouble {
+    what: String,
+    last: Option<String>,
+}
+
+impl Trouble {
+    fn new(what: impl Into<String>) -> Self {
+        Self { what: what.into(), last: None }
+    }
+
+    fn note<T, E: std::fmt::Display>(&mut self, result: Result<T, E>) -> Option<T> {
+        match result {
+            Ok(value) => {
+                if self.last.take().is_some() {
+                    tracing::info!("{}: well again", self.what);
+                }
+                Some(value)
+            }
+            Err(error) => {
+                let error = error.to_string();
+                if self.last.as_ref() != Some(&error) {
+                    tracing::error!("{}: {error}", self.what);
+                }
+                self.last = Some(error);
+                None
+            }
+        }
+    }
+
+    /// How long to wait after `failures` in a row.
+    fn backoff(failures: u32) -> Duration {
+        Duration::from_secs(1 << failures.min(6)).min(PATIENCE)
+    }
+}
+
+async fn watch_source(mut watcher: Watcher, clock: Clock, stop: watch::Receiver<bool>) {
+    let poll = watcher.newsletter().poll;
+    let source = watcher.source();
+    let mut trouble = Trouble::new(format!("the source of {}", watcher.newsletter().id));
+    loop {
+        if let Some(tick) = trouble.note(watcher.tick(clock.now()).await) {
+            tick.log(watcher.newsletter());
+        }
+        let changed = async {
+            tokio::select! { () = source.changed() => {}, () = tokio::time::sleep(poll) => {} }
+        };
+        tokio::select! { () = changed => {}, () = stopped(stop.clone()) => return }
+    }
+}
+
+async fn keep_schedule(scheduler: Scheduler, clock: Clock, stop: watch::Receiver<bool>) {
+    let mut trouble = Trouble::new("the scheduler");
+    loop {
+        for event in trouble.note(scheduler.tick(clock.now()).await).unwrap_or_default() {
+            match event {
+                scheduler::Event::Opened { mailing, issues } => {
+                    tracing::info!(%mailing, issues, "a mailing is open");
+                }
+                scheduler::Event::Missed { cadence, occurrence } => {
+                    tracing::warn!(cadence, occurrence = %occurrence.local, "an occurrence was missed by more than its grace period and is skipped; its issues go out with the next one");
+                }
+            }
+        }
+        if pause(LOOK, &stop).await {
+            return;
+        }
+    }
+}
+
+async fn keep_house(housekeeper: Housekeeper, clock: Clock, stop: watch::Receiver<bool>) {
+    let mut trouble = Trouble::new("the housekeeper");
+    loop {
+        for mailing in trouble.note(housekeeper.tick(clock.now()).await).unwrap_or_default() {
+            let books = mailing.books;
+            tracing::info!(mailing = %mailing.mailing, accepted = books.accepted, refused = books.refused, skipped = books.skipped, held = books.held, "a mailing is finished");
+        }
+        if pause(LOOK, &stop).await {
+            return;
+        }
+    }
+}
+
+async fn send(sender: Sender, stop: watch::Receiver<bool>) {
+    let mut trouble = Trouble::new("the sender");
+    let mut failures = 0;
+    while !*stop.borrow() {
+        let wait = match trouble.note::<_, SendError>(sender.tick().await) {
+            Some(sender::Tick::Worked { .. }) => Duration::ZERO,
+            Some(sender::Tick::Idle) => IDLE,
+            None => Trouble::backoff(failures),
+        };
+        failures = if trouble.last.is_some() { failures + 1 } else { 0 };
+        if !wait.is_zero() && pause(wait, &stop).await {
+            return;
+        }
+    }
+}
+
+/// Waits for SIGTERM or SIGINT, then turns the returned channel true. A second signal ends the process at once.
+///
+/// # Errors
+/// When the system refuses to deliver signals.
+pub fn stop_on_signal() -> anyhow::Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        let mut first = true;
+        loop {
+            tokio::select! { _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+            if !first {
+                std::process::exit(130);
+            }
+            first = false;
+            tracing::info!("stopping: what is in flight is finished first");
+            let _ = sender.send(true);
+        }
+    });
+    Ok(receiver)
+}

@@ -1,0 +1,144 @@
+//! `tidings check`
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::output;
+use crate::app;
+use crate::clock::Clock;
+use crate::config::{Config, Newsletter};
+use crate::content::Source;
+use crate::issue::identity::{Parsed, match_up};
+use crate::issue::{self, Issue};
+use crate::renderer::Templates;
+use crate::types::Finding;
+
+/// Check the configuration and every document, without a database. The exit status is 1 when something is wrong.
+///
+/// Run it in the CI of the content repository: it finds what would hold an issue before anyone waits for it.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// Longest time for fetching a repository, in seconds.
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    timeout: u64,
+}
+
+#[derive(Default, Serialize)]
+struct Report {
+    newsletters: Vec<Checked>,
+    findings: Vec<Line>,
+    errors: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Checked {
+    newsletter: String,
+    issues: usize,
+    drafts: usize,
+    future: usize,
+}
+
+#[derive(Serialize)]
+struct Line {
+    newsletter: String,
+    rule: &'static str,
+    path: String,
+    line: Option<u32>,
+    message: String,
+    remedy: String,
+    #[serde(skip)]
+    text: String,
+}
+
+impl Check {
+    pub async fn run(&self, config: Config, json: bool) -> anyhow::Result<ExitCode> {
+        let mut report = Report::default();
+        if let Err(error) = Templates::load(config.templates.as_deref()) {
+            report.errors.push(error.to_string());
+        }
+        let sources = app::open_sources(&config)?;
+        for newsletter in &config.newsletters {
+            let Some(source) = sources.get(&newsletter.id) else { continue };
+            if let Err(error) = self.newsletter(newsletter, source, &mut report).await {
+                report.errors.push(format!("{}: {error}", newsletter.id));
+            }
+        }
+        report.print(json)
+    }
+
+    async fn newsletter(
+        &self,
+        newsletter: &Newsletter,
+        source: &Source,
+        report: &mut Report,
+    ) -> Result<(), crate::content::SourceError> {
+        let snapshot = source.snapshot(Duration::from_secs(self.timeout)).await?;
+        let documents = source.read(&snapshot, &snapshot.documents).await?;
+        let reading = issue::Reading { timezone: newsletter.timezone };
+        let (mut findings, mut issues) = (snapshot.refused, Vec::new());
+        for read in documents {
+            match read.and_then(|document| issue::parse(&document, &reading).map(|issue| (document.path, issue))) {
+                Ok(found) => issues.push(found),
+                Err(finding) => findings.push(finding),
+            }
+        }
+        let ids: Vec<_> =
+            issues.iter().map(|(path, issue)| Parsed { path: path.clone(), id: issue.id.clone() }).collect();
+        findings.extend(match_up(&[], &snapshot.documents, &ids).duplicates);
+        findings.sort_by(|a, b| (&a.place.path, a.place.line).cmp(&(&b.place.path, b.place.line)));
+        report.newsletters.push(Checked::new(newsletter, &issues));
+        report.findings.extend(findings.iter().map(|finding| Line::new(newsletter, finding)));
+        Ok(())
+    }
+}
+
+impl Checked {
+    fn new(newsletter: &Newsletter, issues: &[(String, Issue)]) -> Self {
+        let now = Clock::system().now();
+        let drafts = issues.iter().filter(|(_, issue)| issue.draft).count();
+        let future = issues.iter().filter(|(_, issue)| !issue.draft && issue.date > now).count();
+        Self { newsletter: newsletter.id.to_string(), issues: issues.len() - drafts - future, drafts, future }
+    }
+}
+
+impl Line {
+    fn new(newsletter: &Newsletter, finding: &Finding) -> Self {
+        Self {
+            newsletter: newsletter.id.to_string(),
+            rule: finding.rule.as_str(),
+            path: finding.place.path.clone(),
+            line: finding.place.line,
+            message: finding.message.clone(),
+            remedy: finding.remedy.clone(),
+            text: finding.to_string(),
+        }
+    }
+}
+
+impl Report {
+    fn print(&self, json: bool) -> anyhow::Result<ExitCode> {
+        if json {
+            output::json(self)?;
+        } else {
+            for line in &self.findings {
+                println!("{}", line.text);
+            }
+            for error in &self.errors {
+                println!("error: {error}");
+            }
+            for checked in &self.newsletters {
+                let Checked { newsletter, issues, drafts, future } = checked;
+                println!("{newsletter}: {}, {}, {future} dated in the future", output::count(*issues, "issue"), output::count(*drafts, "draft"));
+            }
+            println!("{}", if self.is_good() { "all is well".to_owned() } else { output::count(self.findings.len() + self.errors.len(), "problem") });
+        }
+        Ok(if self.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    fn is_good(&self) -> bool {
+        self.findings.is_empty() && self.errors.is_empty()
+    }
+}

@@ -1,0 +1,61 @@
+//! What several verbs print alike.
+
+use std::io::{IsTerminal, Write};
+
+use anyhow::{Context, bail};
+use serde::Serialize;
+
+use crate::config::{Config, Newsletter};
+
+/// Prints a value as indented JSON.
+pub fn json(value: &impl Serialize) -> anyhow::Result<()> {
+    println!("{}", serde_json::to_string_pretty(value).context("cannot write JSON")?);
+    Ok(())
+}
+
+/// `1 issue`, `2 issues`.
+pub fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The newsletter that a command means: the named one, or the only one.
+pub fn newsletter<'a>(config: &'a Config, name: Option<&str>) -> anyhow::Result<&'a Newsletter> {
+    let names = || config.newsletters.iter().map(|n| n.id.as_str()).collect::<Vec<_>>().join(", ");
+    match (name, config.newsletters.as_slice()) {
+        (None, [only]) => Ok(only),
+        (None, _) => bail!("there are several newsletters; name one with --newsletter: {}", names()),
+        (Some(name), all) => match all.iter().find(|newsletter| newsletter.id.as_str() == name) {
+            Some(newsletter) => Ok(newsletter),
+            None => bail!("there is no newsletter {name:?}; there is: {}", names()),
+        },
+    }
+}
+
+/// A line on the terminal that counts while a command works; nothing where output goes to a file or a program.
+pub struct Progress {
+    noun: &'static str,
+    shown: bool,
+}
+
+impl Progress {
+    /// Counts `noun`, such as `subscribers read`.
+    pub fn new(noun: &'static str) -> Self {
+        Self { noun, shown: std::io::stderr().is_terminal() }
+    }
+
+    /// Shows the count.
+    pub fn at(&self, count: usize) {
+        if self.shown {
+            eprint!("\r{count} {}\x1b[K", self.noun);
+            let _ = std::io::stderr().flush();
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.shown {
+            eprint!("\r\x1b[K");
+        }
+    }
+}

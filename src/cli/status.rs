@@ -1,0 +1,78 @@
+//! `tidings status`
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::output;
+use crate::app;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::status::{self, MailingStatus, NewsletterStatus};
+
+/// Show issues, holds and mailings with their books, read from the database.
+#[derive(Debug, Args)]
+pub struct Status {}
+
+impl Status {
+    pub async fn run(&self, config: Config, json: bool) -> anyhow::Result<ExitCode> {
+        let store = app::open_store(&config).await?;
+        let status = status::collect(&store, &config, Clock::system().now()).await;
+        store.close().await;
+        let status = status?;
+        if json {
+            output::json(&status)?;
+            return Ok(ExitCode::SUCCESS);
+        }
+        for newsletter in &status.newsletters {
+            print_newsletter(newsletter);
+        }
+        for mailing in &status.mailings {
+            print_mailing(mailing);
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn print_newsletter(newsletter: &NewsletterStatus) {
+    println!("{} ({})", newsletter.title, newsletter.name);
+    match &newsletter.source {
+        None => println!("  not read yet"),
+        Some(source) => {
+            let commit = source.commit.get(..12).map(|commit| format!(" at {commit}")).unwrap_or_default();
+            let read = source.read_at.format("%Y-%m-%d %H:%M UTC");
+            println!("  {}{commit}, last read {read}", output::count(newsletter.issues, "issue"));
+            if let Some(error) = &source.error {
+                println!("  the last look failed: {error}");
+            }
+        }
+    }
+    for hold in &newsletter.holds {
+        println!("  held {}: {} ({}). {}", hold.place, hold.message, hold.rule, hold.remedy);
+    }
+    for cadence in &newsletter.cadences {
+        let subscribers = output::count(usize::try_from(cadence.subscribers).unwrap_or_default(), "subscriber");
+        let next = cadence.next.map(|at| format!(", next {}", at.format("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();
+        println!("  {}: {subscribers}, {}{next}", cadence.name, cadence.schedule);
+    }
+}
+
+fn print_mailing(mailing: &MailingStatus) {
+    let books = &mailing.books;
+    let occurrence = mailing.occurrence.map(|at| at.format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
+    let state = format!("{:?}", mailing.state).to_lowercase();
+    println!("mailing {} {}/{} {occurrence} {state}", mailing.mailing, mailing.newsletter, mailing.cadence.as_deref().unwrap_or("-"));
+    println!("  {:?}", mailing.subject);
+    if let Some(reason) = &mailing.reason {
+        println!("  {reason}");
+    }
+    println!(
+        "  audience {} = {} accepted + {} refused + {} skipped + {} held in doubt{}",
+        books.audience,
+        books.accepted,
+        books.refused,
+        books.skipped,
+        books.held,
+        if mailing.balanced { String::new() } else { format!(", {} to try again, {} without an answer, the others to come", books.deferred, books.open) }
+    );
+}

@@ -1,0 +1,27 @@
+//! The housekeeper: closes the books of mailings, and forgets what nobody needs any more.
+
+use chrono::{DateTime, Utc};
+
+use crate::store::{MailingView, Store, StoreError};
+
+/// How long a finished confirmation mailing is kept: long enough to answer "I never got the mail".
+const KEEP_CONFIRMATIONS: chrono::Duration = chrono::Duration::days(30);
+
+/// The housekeeper of an install. Any number may run: the store settles who closes what.
+#[derive(Debug)]
+pub struct Housekeeper {
+    /// What it keeps in order.
+    pub store: Store,
+}
+
+impl Housekeeper {
+    /// Finishes mailings whose batches are done and whose books balance, and forgets old confirmations.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn tick(&self, now: DateTime<Utc>) -> Result<Vec<MailingView>, StoreError> {
+        let finished = self.store.finish_mailings(now).await?;
+        self.store.forget_confirmations(now - KEEP_CONFIRMATIONS).await?;
+        Ok(finished)
+    }
+}

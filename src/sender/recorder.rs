@@ -1,0 +1,97 @@
+//! Groups the commits of all connections: whoever waits while one commit runs shares the next.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::task::JoinHandle;
+
+use super::LEASE;
+use crate::clock::Clock;
+use crate::store::{Appended, Entry, Lease, LeaseLost, Store};
+
+/// Most appends of one commit: as many as a sender has connections, with room for both ends of a round.
+const GROUP: usize = 256;
+
+/// Longest wait between two tries while the database is away.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+struct Append {
+    entries: Vec<Entry>,
+    answer: oneshot::Sender<Result<Vec<Appended>, LeaseLost>>,
+}
+
+/// A connection's way to the ledger.
+#[derive(Clone, Debug)]
+pub struct Recorder(mpsc::Sender<Append>);
+
+impl Recorder {
+    /// Starts recording for a lease. The task ends when every clone of the recorder is gone, and says whether the lease was lost.
+    pub fn start(store: Store, lease: Lease, clock: Clock) -> (Self, JoinHandle<bool>) {
+        let (sender, receiver) = mpsc::channel(GROUP);
+        (Self(sender), tokio::spawn(record(store, lease, clock, receiver)))
+    }
+
+    /// Makes entries durable, in one commit, and says what became of each.
+    ///
+    /// # Errors
+    /// When the lease is another node's now: stop at once.
+    pub async fn append(&self, entries: Vec<Entry>) -> Result<Vec<Appended>, LeaseLost> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (answer, answered) = oneshot::channel();
+        self.0.send(Append { entries, answer }).await.map_err(|_| LeaseLost)?;
+        answered.await.unwrap_or(Err(LeaseLost))
+    }
+}
+
+async fn record(store: Store, lease: Lease, clock: Clock, mut requests: mpsc::Receiver<Append>) -> bool {
+    loop {
+        let first = match tokio::time::timeout(LEASE / 3, requests.recv()).await {
+            Ok(None) => return false,
+            Ok(Some(first)) => first,
+            Err(_) => match store.renew(&lease, LEASE).await {
+                Ok(Err(LeaseLost)) => return true,
+                Ok(Ok(())) => continue,
+                Err(error) => {
+                    tracing::warn!(%error, "the lease could not be renewed; trying again");
+                    continue;
+                }
+            },
+        };
+        let mut group = vec![first];
+        while group.len() < GROUP {
+            let Ok(next) = requests.try_recv() else { break };
+            group.push(next);
+        }
+        if commit(&store, &lease, &clock, group).await.is_err() {
+            return true;
+        }
+    }
+}
+
+/// One commit for the whole group, tried until the database takes it: what is in flight must be recorded.
+async fn commit(store: &Store, lease: &Lease, clock: &Clock, group: Vec<Append>) -> Result<(), LeaseLost> {
+    let entries: Vec<Entry> = group.iter().flat_map(|request| request.entries.iter().cloned()).collect();
+    let mut wait = Duration::from_millis(50);
+    let result = loop {
+        match store.append(lease, LEASE, &entries, clock.now()).await {
+            Ok(result) => break result,
+            Err(error) => {
+                tracing::error!(%error, "the ledger cannot be written; nothing more is handed over until it can");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(PATIENCE);
+            }
+        }
+    };
+    let mut appended = match &result {
+        Ok(appended) => appended.iter().copied(),
+        Err(LeaseLost) => [].iter().copied(),
+    };
+    for Append { entries, answer } in group {
+        let mine = appended.by_ref().take(entries.len()).collect();
+        // A connection that has gone away does not need its answer: the row is durable.
+        let _ = answer.send(result.as_ref().map(|_| mine).map_err(|lost| *lost));
+    }
+    result.map(|_| ())
+}

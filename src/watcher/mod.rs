@@ -1,0 +1,184 @@
+//! The watcher: detects what changed in a newsletter's source, and publishes it.
+//!
+//! A reading is applied in one transaction or not at all, so the last good state stays served. What is there at the
+//! first reading is archive; only what appears later is news.
+
+mod reading;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use url::Url;
+
+use crate::config::Newsletter;
+use crate::content::{Source, SourceError};
+use crate::issue::{Document, identity};
+use crate::store::{KnownIssue, Store, StoreError};
+use crate::types::Finding;
+use reading::Reading;
+
+/// Longest time for a fetch. A first clone of a large repository takes minutes; a hung remote must not hold the watcher for ever.
+const FETCH: Duration = Duration::from_secs(600);
+
+/// The watcher of one newsletter.
+#[derive(Debug)]
+pub struct Watcher {
+    store: Store,
+    source: Arc<Source>,
+    newsletter: Newsletter,
+    base: Url,
+    /// What the last look of this run saw, so that a look that sees the same is cheap.
+    last: Option<Look>,
+}
+
+#[derive(Debug)]
+struct Look {
+    documents: Vec<(String, String)>,
+    commit: String,
+    refused: Vec<Finding>,
+    /// When the next document dated in the future is due.
+    wake_at: Option<DateTime<Utc>>,
+}
+
+/// What one look led to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tick {
+    /// New, changed, moved or rendered-again issues.
+    pub published: usize,
+    /// Issues that are no longer there.
+    pub withdrawn: usize,
+    /// Why documents are held, when the look was not a repeat of the last one.
+    pub held: Vec<Finding>,
+}
+
+/// Why a look failed. What was published before stays published.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// The source cannot be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Rendering was cut off: the process is stopping.
+    #[error("the reading was cut off")]
+    CutOff,
+}
+
+impl Tick {
+    /// Says what happened, where something did.
+    pub fn log(&self, newsletter: &Newsletter) {
+        if self.published + self.withdrawn > 0 {
+            tracing::info!(newsletter = %newsletter.id, published = self.published, withdrawn = self.withdrawn, "the source changed");
+        }
+        for finding in &self.held {
+            tracing::warn!(newsletter = %newsletter.id, "held: {finding}");
+        }
+    }
+}
+
+impl Watcher {
+    /// A watcher; nothing is read yet. `base` is `server.url`.
+    #[must_use]
+    pub fn new(store: Store, source: Arc<Source>, newsletter: Newsletter, base: Url) -> Self {
+        Self { store, source, newsletter, base, last: None }
+    }
+
+    /// The newsletter.
+    #[must_use]
+    pub fn newsletter(&self) -> &Newsletter {
+        &self.newsletter
+    }
+
+    /// The source, to wait for its changes.
+    #[must_use]
+    pub fn source(&self) -> Arc<Source> {
+        Arc::clone(&self.source)
+    }
+
+    /// Looks at the source once, and publishes what changed.
+    ///
+    /// # Errors
+    /// When the source or the database cannot be used; the reason is noted in the store where that is possible.
+    pub async fn tick(&mut self, now: DateTime<Utc>) -> Result<Tick, WatchError> {
+        let result = self.look(now).await;
+        if let Err(error @ WatchError::Source(_)) = &result {
+            // The next look must not be taken for a repeat of the one before this failure.
+            self.last = None;
+            self.store.note_look(&self.newsletter.id, now, Some(&error.to_string())).await?;
+        }
+        result
+    }
+
+    async fn look(&mut self, now: DateTime<Utc>) -> Result<Tick, WatchError> {
+        let snapshot = self.source.snapshot(FETCH).await?;
+        let state = self.store.source_state(&self.newsletter.id).await?;
+        let fingerprint = reading::fingerprint(&self.newsletter, &self.base);
+        let render_all = state.as_ref().is_some_and(|state| state.fingerprint != fingerprint);
+        if !render_all && self.last.as_ref().is_some_and(|last| last.repeats(&snapshot, now)) {
+            self.store.note_look(&self.newsletter.id, now, None).await?;
+            return Ok(Tick::default());
+        }
+        let known = self.store.known_issues(&self.newsletter.id).await?;
+        let wanted = if render_all {
+            snapshot.documents.clone()
+        } else {
+            identity::changes(&known.iter().map(identity_of).collect::<Vec<_>>(), &snapshot.documents)
+        };
+        let read = self.source.read(&snapshot, &wanted).await?;
+        let reading = Reading {
+            newsletter: self.newsletter.clone(),
+            base: self.base.clone(),
+            first: state.is_none(),
+            fingerprint,
+            now,
+            known,
+            snapshot,
+            read,
+        };
+        self.apply(reading, state.is_none()).await
+    }
+
+    async fn apply(&mut self, reading: Reading, first: bool) -> Result<Tick, WatchError> {
+        let (documents, commit) = (reading.snapshot.documents.clone(), reading.snapshot.commit.clone());
+        let (refused, now) = (reading.snapshot.refused.clone(), reading.now);
+        // Rendering thousands of issues takes seconds of processor time: not on a thread that serves pages.
+        let (publication, wake_at) =
+            tokio::task::spawn_blocking(move || reading.publication()).await.map_err(|_| WatchError::CutOff)?;
+        let held = self.store.holds(&self.newsletter.id).await?;
+        let news = first || !publication.issues.is_empty() || !publication.withdrawn.is_empty();
+        let tick = Tick {
+            published: publication.issues.len(),
+            withdrawn: publication.withdrawn.len(),
+            held: publication.holds.iter().filter(|finding| !held.contains(finding)).cloned().collect(),
+        };
+        if news || held != publication.holds {
+            self.store.publish(&publication).await?;
+        }
+        self.store.note_look(&self.newsletter.id, now, None).await?;
+        self.last = Some(Look { documents, commit, refused, wake_at });
+        Ok(tick)
+    }
+}
+
+impl Look {
+    fn repeats(&self, snapshot: &crate::content::Snapshot, now: DateTime<Utc>) -> bool {
+        self.commit == snapshot.commit
+            && self.documents == snapshot.documents
+            && self.refused == snapshot.refused
+            && self.wake_at.is_none_or(|at| at > now)
+    }
+}
+
+fn identity_of(known: &KnownIssue) -> identity::Known {
+    identity::Known {
+        issue: known.issue.clone(),
+        path: known.path.clone(),
+        blob: known.blob.clone(),
+        published: known.published,
+    }
+}
+
+/// What a source gave for one document.
+type Read = Result<Document, Finding>;

@@ -1,0 +1,168 @@
+//! From an issue to inboxes: once, to everyone, whatever happens in between.
+
+use std::time::Duration;
+
+use tidings::scheduler::Event;
+use tidings::store::MailingState;
+
+use crate::harness::{Backend, TestApp, on_both};
+use crate::smtp::{Peer, Script};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_issue_reaches_the_inbox_once_with_a_restart_between_every_two_steps() {
+    on_both(async |mut app| {
+        app.write_issue("old.md", "Archive", "2026-02-01", "Never mailed.");
+        app.watch().await.unwrap();
+        app.schedule().await;
+        app.restart().await;
+        app.subscribe("ada@reader.example").await;
+        app.restart().await;
+        app.write_issue("news.md", "Fresh news", "2026-03-02", "Something **happened**.");
+        app.restart().await;
+        app.watch().await.unwrap();
+        app.restart().await;
+        assert_eq!(app.schedule().await, [], "it is not nine o'clock yet");
+        app.advance(HOUR);
+        app.restart().await;
+        assert!(matches!(app.schedule().await.as_slice(), [Event::Opened { issues: 1, .. }]));
+        app.restart().await;
+        assert_eq!(app.schedule().await, [], "an occurrence fires once");
+        app.send().await;
+        app.restart().await;
+        app.send().await;
+        let digests = app.digests();
+        assert_eq!(digests.len(), 1);
+        assert!(digests[0].subject.contains("Fresh news"));
+        assert!(digests[0].text.contains("happened") && digests[0].html.contains("<strong>happened</strong>"));
+        assert!(!digests[0].html.contains("Never mailed"));
+        for _ in 0..3 {
+            app.advance(WEEK);
+            app.watch().await.unwrap();
+            app.schedule().await;
+            app.send().await;
+        }
+        assert_eq!(app.digests().len(), 1, "an issue is mailed once");
+        let mailings = app.mailings().await;
+        assert_eq!(mailings.len(), 1);
+        assert_eq!(mailings[0].state, MailingState::Finished);
+        assert!(mailings[0].books.balance() && mailings[0].books.accepted == 1, "{:?}", mailings[0].books);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_after_mailing_changes_feeds_and_mails_nobody() {
+    on_both(async |mut app| {
+        app.watch().await.unwrap();
+        app.schedule().await;
+        app.subscribe("ada@reader.example").await;
+        app.write_issue("news.md", "News", "2026-03-02", "With a mistake.");
+        app.watch().await.unwrap();
+        app.advance(HOUR);
+        app.schedule().await;
+        app.send().await;
+        app.write_issue("news.md", "News", "2026-03-02", "Without one.");
+        app.watch().await.unwrap();
+        assert!(app.get("/weekly/atom.xml").await.body.contains("Without one."));
+        app.advance(WEEK);
+        app.schedule().await;
+        app.send().await;
+        assert_eq!(app.digests().len(), 1);
+        assert!(app.digests()[0].text.contains("With a mistake."), "a mailing froze what it sends");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_schedulers_on_one_database_open_one_mailing() {
+    on_both(async |mut app| {
+        app.watch().await.unwrap();
+        app.schedule().await;
+        app.subscribe("ada@reader.example").await;
+        app.write_issue("news.md", "News", "2026-03-02", "Hello.");
+        app.watch().await.unwrap();
+        app.advance(HOUR);
+        let now = app.clock.now();
+        let twins: Vec<_> = (0..6)
+            .map(|_| {
+                let scheduler = app.app().scheduler();
+                tokio::spawn(async move { scheduler.tick(now).await.unwrap().len() })
+            })
+            .collect();
+        let mut opened = 0;
+        for twin in twins {
+            opened += twin.await.unwrap();
+        }
+        assert_eq!((opened, app.mailings().await.len()), (1, 1));
+        let senders = (0..3).map(|_| app.send());
+        for sender in senders.collect::<Vec<_>>() {
+            sender.await;
+        }
+        assert_eq!(app.digests().len(), 1);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_occurrence_that_was_missed_by_far_is_reported_and_its_news_goes_out_next_time() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.watch().await.unwrap();
+    app.schedule().await;
+    app.subscribe("ada@reader.example").await;
+    app.write_issue("news.md", "News", "2026-03-02", "Hello.");
+    app.watch().await.unwrap();
+    app.advance(HOUR * 48);
+    assert!(matches!(app.schedule().await.as_slice(), [Event::Missed { .. }]));
+    app.send().await;
+    assert_eq!(app.digests().len(), 0);
+    app.advance(WEEK - HOUR * 47);
+    app.schedule().await;
+    app.send().await;
+    assert_eq!(app.digests().len(), 1);
+}
+
+/// An install that hands its mail to a scripted relay, with three confirmed subscribers and an open digest.
+async fn with_relay(script: Script, retry: &str) -> (TestApp, Peer) {
+    let peer = Peer::start(script).await;
+    let extra = format!(
+        "[mail]\ntransport = \"smtp\"\n{retry}\n[mail.smtp]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nconnections = 2\n",
+        peer.port()
+    );
+    let mut app = TestApp::start_with(Backend::Sqlite, &extra).await.unwrap();
+    app.watch().await.unwrap();
+    app.schedule().await;
+    for address in ["a@reader.example", "b@reader.example", "c@reader.example"] {
+        add(&app, address).await;
+    }
+    app.write_issue("news.md", "News", "2026-03-02", "Hello.\n\n.A line that starts with a dot.");
+    app.watch().await.unwrap();
+    app.advance(HOUR);
+    app.schedule().await;
+    (app, peer)
+}
+
+async fn add(app: &TestApp, address: &str) {
+    use tidings::subscription::{Consent, ConsentSource};
+    use tidings::types::{CadenceId, EmailAddress, NewsletterId};
+    let consent = Consent { source: ConsentSource::Operator, note: "test".into() };
+    let (newsletter, cadence) = (NewsletterId::parse("weekly").unwrap(), CadenceId::parse("mondays").unwrap());
+    let address = EmailAddress::parse(address).unwrap();
+    let chance = tidings::chance::Chance::system();
+    assert!(app.app().store.add(&newsletter, &cadence, &address, &consent, app.clock.now(), &chance).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_gets_each_message_once_as_it_was_written() {
+    let (app, peer) = with_relay(Script::default(), "").await;
+    app.send().await;
+    let mut taken = peer.committed();
+    taken.sort_by(|a, b| a.to.cmp(&b.to));
+    let to: Vec<_> = taken.iter().map(|mail| mail.to.as_str()).collect();
+    assert_eq!(to, ["a@reader.example", "b@reader.example", "c@reader.example"]);
+    assert!(String::from_utf8(taken[0].bytes.clone()).unwrap().contains("\r\n.A line that starts with a dot."));
+    let books = app.mailings().await[0].books;
+    assert!(books.balance() && books.accepted == 3, "{books:?}");
+}

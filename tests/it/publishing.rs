@@ -1,0 +1,170 @@
+//! From a commit or a file to feeds and pages.
+
+use std::time::Duration;
+
+use crate::harness::{Backend, TestApp, git, issue, on_both};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_file_is_in_every_feed_and_has_a_page() {
+    on_both(async |mut app| {
+        app.write_issue("2026-02.md", "February", "2026-02-05", "Old *news*.");
+        app.watch().await.unwrap();
+        app.write_issue("2026-03.md", "March & <Co>", "2026-03-01", "Fresh **news** and a [link](https://example.org/x).");
+        app.watch().await.unwrap();
+        for (file, media_type) in [
+            ("atom.xml", "application/atom+xml"),
+            ("rss.xml", "application/rss+xml"),
+            ("feed.json", "application/feed+json"),
+        ] {
+            let answer = app.get(&format!("/weekly/{file}")).await;
+            assert_eq!(answer.status, 200);
+            assert!(answer.header("content-type").starts_with(media_type), "{}", answer.header("content-type"));
+            let feed = feed_rs::parser::parse(answer.body.as_bytes()).unwrap();
+            let titles: Vec<_> = feed.entries.iter().map(|e| e.title.as_ref().unwrap().content.clone()).collect();
+            assert_eq!(titles, ["March & <Co>", "February"], "{file}: newest first");
+        }
+        let page = app.get("/weekly/issues/2026-03").await;
+        assert_eq!(page.status, 200);
+        assert!(page.body.contains("March &amp; &lt;Co&gt;") && page.body.contains("<strong>news</strong>"));
+        let home = app.get("/weekly/").await;
+        assert!(home.body.contains("/weekly/issues/2026-02") && home.body.contains("/weekly/atom.xml"));
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn feeds_and_pages_answer_conditional_requests_with_304() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.write_issue("a.md", "A", "2026-02-05", "One.");
+    app.watch().await.unwrap();
+    for path in ["/weekly/atom.xml", "/weekly/rss.xml", "/weekly/feed.json"] {
+        let first = app.get(path).await;
+        let (etag, modified) = (first.header("etag").to_owned(), first.header("last-modified").to_owned());
+        assert!(etag.starts_with('"') && !modified.is_empty(), "{path}");
+        for validator in [("If-None-Match", etag.as_str()), ("If-Modified-Since", modified.as_str())] {
+            let again = app.get_with(path, &[validator]).await;
+            assert_eq!((again.status, again.body.as_str()), (304, ""), "{path} {validator:?}");
+            assert_eq!(again.header("etag"), etag);
+        }
+        let both = app.get_with(path, &[("If-None-Match", "\"other\""), ("If-Modified-Since", &modified)]).await;
+        assert_eq!(both.status, 200, "If-None-Match wins (RFC 9110 section 13.2.2)");
+    }
+    let before = app.get("/weekly/atom.xml").await;
+    app.restart().await;
+    assert_eq!(app.get("/weekly/atom.xml").await.header("etag"), before.header("etag"), "a restart changes no validator");
+    app.write_issue("b.md", "B", "2026-02-06", "Two.");
+    app.watch().await.unwrap();
+    let after = app.get_with("/weekly/atom.xml", &[("If-None-Match", before.header("etag"))]).await;
+    assert_eq!(after.status, 200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_reaches_the_feed_and_ids_survive_edits_and_renames() {
+    let source = tempfile::TempDir::new().unwrap();
+    let repository = source.path();
+    git(repository, &["init", "--quiet"]);
+    std::fs::write(repository.join("one.md"), issue("One", "2026-02-05", "First.")).unwrap();
+    git(repository, &["add", "."]);
+    git(repository, &["commit", "--quiet", "-m", "one"]);
+    let extra = format!(
+        "[newsletters.weekly]\ntitle = \"W\"\ndescription = \"d\"\nfrom = \"w@news.example\"\n[newsletters.weekly.source]\ngit = {:?}\n[newsletters.weekly.cadences.mondays]\ntitle = \"M\"\ncron = \"0 9 * * 1\"\n",
+        repository.display().to_string()
+    );
+    let mut app = TestApp::start_with(Backend::Sqlite, &extra).await.unwrap();
+    app.watch().await.unwrap();
+    let entries = async |app: &TestApp| {
+        let answer = app.get("/weekly/atom.xml").await;
+        feed_rs::parser::parse(answer.body.as_bytes()).unwrap().entries
+    };
+    let first = entries(&app).await;
+    assert_eq!(first.len(), 1);
+
+    std::fs::write(repository.join("one.md"), issue("One, corrected", "2026-02-05", "First, corrected.")).unwrap();
+    git(repository, &["commit", "--quiet", "-am", "correct"]);
+    app.watch().await.unwrap();
+    git(repository, &["mv", "one.md", "renamed.md"]);
+    git(repository, &["commit", "--quiet", "-m", "rename"]);
+    app.watch().await.unwrap();
+
+    let last = entries(&app).await;
+    assert_eq!(last.len(), 1);
+    assert_eq!(last[0].id, first[0].id);
+    assert_eq!(last[0].title.as_ref().unwrap().content, "One, corrected");
+    assert!(last[0].updated > first[0].updated, "an edit is an update");
+
+    git(repository, &["rm", "--quiet", "renamed.md"]);
+    git(repository, &["commit", "--quiet", "-m", "withdraw"]);
+    app.watch().await.unwrap();
+    assert!(entries(&app).await.is_empty());
+    assert_eq!(app.get("/weekly/issues/one").await.status, 410, "its page says that it was withdrawn");
+
+    git(repository, &["revert", "--no-edit", "HEAD"]);
+    app.watch().await.unwrap();
+    assert_eq!(entries(&app).await[0].id, first[0].id, "re-added, it is the same issue");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_document_is_held_and_the_others_go_on() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.write_issue("good.md", "Good", "2026-02-05", "Fine.");
+    app.watch().await.unwrap();
+    std::fs::write(app.path("issues/bad.md"), "---\ntitle: Bad\ndate: [soon\n---\nText.\n").unwrap();
+    app.write_issue("better.md", "Better", "2026-02-06", "Fine too.");
+    app.watch().await.unwrap();
+    let feed = app.get("/weekly/atom.xml").await.body;
+    assert!(feed.contains("Good") && feed.contains("Better") && !feed.contains("Bad"));
+    let status = app.get(&format!("{}/status", app.private)).await.body;
+    assert!(status.contains("bad.md") && status.contains("broken-front-matter"), "{status}");
+
+    app.write_issue("good.md", "Good", "not a date", "Fine.");
+    app.watch().await.unwrap();
+    assert!(app.get("/weekly/atom.xml").await.body.contains("Good"), "the last good state stays served");
+
+    std::fs::write(app.path("issues/bad.md"), issue("No longer bad", "2026-02-07", "Mended.")).unwrap();
+    app.watch().await.unwrap();
+    assert!(app.get("/weekly/atom.xml").await.body.contains("No longer bad"), "mended, it is published");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_that_vanishes_leaves_the_last_good_state_and_may_come_back() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.write_issue("a.md", "Still here", "2026-02-05", "One.");
+    app.watch().await.unwrap();
+    std::fs::rename(app.path("issues"), app.path("elsewhere")).unwrap();
+    let error = app.watch().await.unwrap_err();
+    assert!(error.contains("is not there"), "{error}");
+    assert!(app.get("/weekly/atom.xml").await.body.contains("Still here"));
+    assert!(app.get(&format!("{}/status", app.private)).await.body.contains("is not there"));
+    std::fs::rename(app.path("elsewhere"), app.path("issues")).unwrap();
+    app.watch().await.unwrap();
+    assert!(!app.get(&format!("{}/status", app.private)).await.body.contains("is not there"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn drafts_wait_and_future_issues_appear_on_their_date() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.watch().await.unwrap();
+    std::fs::write(app.path("issues/draft.md"), "---\ntitle: Draft\ndate: 2026-02-05\ndraft: true\n---\nText.\n").unwrap();
+    app.write_issue("future.md", "Future", "2026-03-02T09:30:00Z", "Soon.");
+    app.watch().await.unwrap();
+    let feed = app.get("/weekly/atom.xml").await.body;
+    assert!(!feed.contains("Draft") && !feed.contains("Future"));
+    app.advance(Duration::from_secs(2 * 3600));
+    app.watch().await.unwrap();
+    assert!(app.get("/weekly/atom.xml").await.body.contains("Future"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_files_that_a_published_issue_shows_are_served() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.write_issue("a.md", "A", "2026-02-05", "![A chart](images/chart.png)");
+    std::fs::create_dir(app.path("issues/images")).unwrap();
+    std::fs::write(app.path("issues/images/chart.png"), b"\x89PNG\r\n\x1a\n").unwrap();
+    std::fs::write(app.path("issues/images/secret.png"), b"\x89PNG\r\n\x1a\n").unwrap();
+    app.watch().await.unwrap();
+    let shown = app.get("/weekly/files/images/chart.png").await;
+    assert_eq!((shown.status, shown.header("content-type")), (200, "image/png"));
+    for path in ["images/secret.png", "a.md", "images/../images/secret.png", "%2e%2e/tidings.db", "..%2ftidings.db"] {
+        assert_eq!(app.get(&format!("/weekly/files/{path}")).await.status, 404, "{path}");
+    }
+}

@@ -1,0 +1,143 @@
+//! Subscribe, confirm, unsubscribe: by people, by mail programs, and by link scanners that open everything.
+
+use std::time::Duration;
+
+use tidings::subscription::State;
+
+use crate::harness::{Backend, TestApp, on_both};
+
+async fn states(app: &TestApp) -> Vec<State> {
+    let page = app.app().store.list(None, None, 100).await.unwrap();
+    page.into_iter().map(|listed| listed.subscription.state).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn double_opt_in_takes_a_form_a_mail_and_a_button() {
+    on_both(async |mut app| {
+        app.watch().await.unwrap();
+        let answer = app.post("/weekly/subscribe", &[("email", "Ada@reader.example"), ("cadence", "mondays")]).await;
+        assert_eq!(answer.status, 200);
+        assert_eq!(states(&app).await, [State::Pending]);
+        app.send().await;
+        let mails = app.outbox();
+        assert_eq!(mails.len(), 1, "one confirmation mail");
+        assert_eq!(mails[0].to, "Ada@reader.example");
+        assert!(!mails[0].source.contains("List-Unsubscribe"), "there is nothing to unsubscribe from yet");
+
+        let link = mails[0].link("/confirm/");
+        for _ in 0..3 {
+            let page = app.get(&link).await;
+            assert_eq!(page.status, 200);
+            assert!(page.body.contains("<button"), "{}", page.body);
+            assert!(page.header("cache-control").contains("no-store"));
+        }
+        assert_eq!(states(&app).await, [State::Pending], "a GET changes nothing: scanners open every link");
+        assert_eq!(app.post(&link, &[]).await.status, 200);
+        assert_eq!(states(&app).await, [State::Confirmed]);
+        assert_eq!(app.post(&link, &[]).await.status, 200, "pressing twice does no harm");
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_form_answers_alike_for_known_and_unknown_addresses_and_floods_nobody() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.watch().await.unwrap();
+    app.subscribe("ada@reader.example").await;
+    let mut bodies = Vec::new();
+    for address in ["ada@reader.example", "new@reader.example", "new@reader.example", "NEW@reader.example"] {
+        bodies.push(app.post("/weekly/subscribe", &[("email", address), ("cadence", "mondays")]).await.body);
+    }
+    assert!(bodies.windows(2).all(|pair| pair[0] == pair[1]));
+    app.send().await;
+    let to_new = app.outbox().iter().filter(|mail| mail.to.eq_ignore_ascii_case("new@reader.example")).count();
+    assert_eq!(to_new, 1, "three requests within a quarter of an hour are one mail");
+    assert_eq!(app.outbox().iter().filter(|mail| mail.to == "ada@reader.example").count(), 1);
+    app.advance(Duration::from_secs(16 * 60));
+    app.post("/weekly/subscribe", &[("email", "new@reader.example"), ("cadence", "mondays")]).await;
+    app.send().await;
+    let to_new = app.outbox().iter().filter(|mail| mail.to.eq_ignore_ascii_case("new@reader.example")).count();
+    assert_eq!(to_new, 2, "later, they may ask again");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_address_is_told_why() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.watch().await.unwrap();
+    let answer = app.post("/weekly/subscribe", &[("email", "ada@reader"), ("cadence", "mondays")]).await;
+    assert_eq!(answer.status, 422);
+    assert!(answer.body.contains("not a domain name"), "{}", answer.body);
+    assert_eq!(app.post("/weekly/subscribe", &[("email", "a@b.example"), ("cadence", "hourly")]).await.status, 422);
+    assert_eq!(app.post("/nothing/subscribe", &[("email", "a@b.example")]).await.status, 404);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_click_and_the_page_both_unsubscribe_and_get_does_not() {
+    on_both(async |mut app| {
+        app.watch().await.unwrap();
+        for address in ["page@reader.example", "click@reader.example", "stays@reader.example"] {
+            app.subscribe(address).await;
+        }
+        app.write_issue("news.md", "News", "2026-03-02", "Hello.");
+        app.watch().await.unwrap();
+        app.schedule().await;
+        app.advance(Duration::from_secs(3600));
+        app.schedule().await;
+        app.send().await;
+        let digests = app.digests();
+        assert_eq!(digests.len(), 3);
+        let mail = |address: &str| digests.iter().find(|mail| mail.to == address).unwrap();
+
+        let link = mail("page@reader.example").link("/unsubscribe/");
+        let page = app.get(&link).await;
+        assert!(page.status == 200 && page.body.contains("<button"));
+        assert_eq!(states(&app).await.iter().filter(|s| **s == State::Confirmed).count(), 3, "a GET changes nothing");
+        assert_eq!(app.post(&link, &[]).await.status, 200);
+
+        let click = mail("click@reader.example");
+        assert!(click.source.contains("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"));
+        let header = click.source.replace("\r\n ", " ");
+        let url = header.split_once("List-Unsubscribe: <").unwrap().1.split_once('>').unwrap().0.to_owned();
+        assert_eq!(app.post(&url, &[("List-Unsubscribe", "One-Click")]).await.status, 200);
+        assert_eq!(app.get(&url).await.status, 200, "and again by hand: friendly");
+
+        app.write_issue("more.md", "More news", "2026-03-08", "Hello again.");
+        app.watch().await.unwrap();
+        app.advance(Duration::from_secs(7 * 24 * 3600));
+        app.schedule().await;
+        app.send().await;
+        let after: Vec<_> = app.digests().into_iter().map(|mail| mail.to).skip(3).collect();
+        assert_eq!(after, ["stays@reader.example"]);
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_is_good_for_its_own_purpose_and_request_only() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.watch().await.unwrap();
+    app.post("/weekly/subscribe", &[("email", "ada@reader.example"), ("cadence", "mondays")]).await;
+    app.send().await;
+    let confirm = app.outbox()[0].link("/confirm/");
+    let crossed = confirm.replace("/confirm/", "/unsubscribe/");
+    assert_eq!(app.post(&crossed, &[]).await.status, 404);
+    let token = confirm.rsplit('/').next().unwrap();
+    for forged in [&token[..44], &"0".repeat(45), "x"] {
+        assert_eq!(app.get(&format!("/weekly/confirm/{forged}")).await.status, 404, "{forged}");
+        assert_eq!(app.post(&format!("/weekly/confirm/{forged}"), &[]).await.status, 404, "{forged}");
+    }
+    app.post(&confirm, &[]).await;
+    let address = tidings::types::EmailAddress::parse("ada@reader.example").unwrap();
+    let bucket = address.key().bucket(app.app().store.buckets());
+    let listed = app.app().store.list(None, None, 10).await.unwrap();
+    let subscription = &listed[0].subscription;
+    app.app()
+        .store
+        .unsubscribe(&subscription.newsletter, bucket, subscription.subscriber, app.clock.now())
+        .await
+        .unwrap();
+    app.advance(Duration::from_secs(3600));
+    app.post("/weekly/subscribe", &[("email", "ada@reader.example"), ("cadence", "mondays")]).await;
+    app.post(&confirm, &[]).await;
+    assert_eq!(states(&app).await, [State::Pending], "an old link does not confirm a later request");
+}
