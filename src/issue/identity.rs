@@ -1,1 +1,447 @@
 //! Which documents are which issues: matches what a source holds now with what was known before. Pure.
+//!
+//! An issue is the `id` of its front matter, else the path where it was first seen, and stays it through edits,
+//! renames, reverts and re-adds. Being wrong here mails an issue twice or never; when in doubt the path decides.
+//! First [`changes`] says what must be read, then [`match_up`] says what it is.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use crate::types::{Finding, IssueId, Place, Rule};
+
+/// An issue as it was when the source was last read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// The issue.
+    pub issue: IssueId,
+    /// Path of its newest revision.
+    pub path: String,
+    /// Blob of its newest revision.
+    pub blob: String,
+    /// In feeds and archive, as opposed to withdrawn.
+    pub published: bool,
+}
+
+/// A document that was read and parsed without a finding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parsed {
+    /// Path, as in the list of documents.
+    pub path: String,
+    /// The `id` of its front matter.
+    pub id: Option<IssueId>,
+}
+
+/// How a document came to be its issue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Where the issue was before: unchanged, edited, or back again.
+    Same,
+    /// The issue was at another path.
+    Moved,
+    /// An issue never seen before.
+    New,
+}
+
+/// A document and its issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// Path of the document.
+    pub path: String,
+    /// The issue it is.
+    pub issue: IssueId,
+    /// How.
+    pub standing: Standing,
+}
+
+/// What a source holds now, in the words of what was known.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Matching {
+    /// Every unchanged or parsed document that is not a duplicate, in the order of paths.
+    pub matches: Vec<Match>,
+    /// Published issues that no document is any more: to be withdrawn. An issue whose document is there but held is
+    /// not among them; its last good state stays.
+    pub gone: Vec<IssueId>,
+    /// Documents that claim an issue another document is: to be held.
+    pub duplicates: Vec<Finding>,
+}
+
+/// The documents that must be read: path and blob of each that is not a published issue in its newest state.
+#[must_use]
+pub fn changes(known: &[Known], documents: &[(String, String)]) -> Vec<(String, String)> {
+    let newest: HashSet<_> = known.iter().filter(|k| k.published).map(|k| (k.path.as_str(), k.blob.as_str())).collect();
+    let changed = |(path, blob): &&(String, String)| !newest.contains(&(path.as_str(), blob.as_str()));
+    documents.iter().filter(changed).cloned().collect()
+}
+
+/// Says which issue each document is. `parsed` holds what became of [`changes`]; a document of those that is not in it
+/// is held, and keeps the issue at its path from being withdrawn.
+#[must_use]
+pub fn match_up(known: &[Known], documents: &[(String, String)], parsed: &[Parsed]) -> Matching {
+    let mut work = Work::new(known, documents, parsed);
+    work.unchanged_documents();
+    work.known_ids();
+    work.known_paths();
+    work.moved_blobs();
+    work.returned_paths();
+    work.new_issues();
+    work.finish()
+}
+
+/// Matching in progress. Each step takes what it can say for certain and leaves the rest to the next.
+struct Work<'a> {
+    known: &'a [Known],
+    /// Path and blob of every document.
+    documents: BTreeMap<&'a str, &'a str>,
+    /// Parsed documents that have no issue yet, with their ids.
+    open: BTreeMap<&'a str, Option<&'a IssueId>>,
+    /// Issues that a document is, with its path.
+    taken: HashMap<IssueId, &'a str>,
+    matches: BTreeMap<&'a str, (IssueId, Standing)>,
+    duplicates: Vec<Finding>,
+}
+
+impl<'a> Work<'a> {
+    fn new(known: &'a [Known], documents: &'a [(String, String)], parsed: &'a [Parsed]) -> Self {
+        Self {
+            known,
+            documents: documents.iter().map(|(path, blob)| (path.as_str(), blob.as_str())).collect(),
+            open: parsed.iter().map(|parsed| (parsed.path.as_str(), parsed.id.as_ref())).collect(),
+            taken: HashMap::new(),
+            matches: BTreeMap::new(),
+            duplicates: Vec::new(),
+        }
+    }
+
+    fn take(&mut self, path: &'a str, issue: IssueId, standing: Standing) {
+        self.open.remove(path);
+        self.taken.insert(issue.clone(), path);
+        self.matches.insert(path, (issue, standing));
+    }
+
+    /// Known issues that no document is yet, published ones first.
+    fn left(&self) -> impl Iterator<Item = &'a Known> + use<'_, 'a> {
+        let of = |published: bool| self.known.iter().filter(move |known| known.published == published);
+        of(true).chain(of(false)).filter(|known| !self.taken.contains_key(&known.issue))
+    }
+
+    /// Documents that nobody read, because they are what they were.
+    fn unchanged_documents(&mut self) {
+        for known in self.known.iter().filter(|known| known.published) {
+            let same = self.documents.get(known.path.as_str()) == Some(&known.blob.as_str());
+            if same && !self.open.contains_key(known.path.as_str()) {
+                self.take(&known.path, known.issue.clone(), Standing::Same);
+            }
+        }
+    }
+
+    /// An id in the front matter that is known, or claimed twice. Where the issue was before it stays; else the first
+    /// path has it.
+    fn known_ids(&mut self) {
+        let known: HashMap<_, _> = self.known.iter().map(|known| (&known.issue, known.path.as_str())).collect();
+        let mut claims: BTreeMap<&IssueId, Vec<&'a str>> = BTreeMap::new();
+        for (path, id) in &self.open {
+            if let Some(id) = id {
+                claims.entry(id).or_default().push(path);
+            }
+        }
+        for (id, paths) in claims {
+            let before = known.get(id).copied();
+            let holder = self.taken.get(id).copied();
+            let first = paths.iter().copied().find(|path| Some(*path) == before).or(paths.first().copied());
+            let Some(keeper) = holder.or(first) else { continue };
+            for path in paths.into_iter().filter(|path| *path != keeper) {
+                self.open.remove(path);
+                self.duplicates.push(duplicate(path, id, keeper));
+            }
+            if holder.is_none() && before.is_some() {
+                let standing = if before == Some(keeper) { Standing::Same } else { Standing::Moved };
+                self.take(keeper, id.clone(), standing);
+            }
+        }
+    }
+
+    /// An edited document at its old path, also one that was withdrawn and is back. An id that is not known makes it
+    /// another issue, unless the old one had none: an editor may add ids later.
+    fn known_paths(&mut self) {
+        let left: Vec<_> = self.left().collect();
+        for known in left {
+            let Some(id) = self.open.get(known.path.as_str()) else { continue };
+            if id.is_none() || is_of_a_path(&known.issue, &known.path) {
+                self.take(&known.path, known.issue.clone(), Standing::Same);
+            }
+        }
+    }
+
+    /// The same bytes at another path, when the old path is gone.
+    fn moved_blobs(&mut self) {
+        let mut gone: HashMap<&str, Vec<&'a Known>> = HashMap::new();
+        for known in self.left().filter(|known| !self.documents.contains_key(known.path.as_str())) {
+            gone.entry(&known.blob).or_default().push(known);
+        }
+        let open: Vec<_> = self.open.keys().copied().collect();
+        for path in open {
+            let blob = self.documents.get(path).copied().unwrap_or_default();
+            let Some(candidates) = gone.get_mut(blob) else { continue };
+            if !candidates.is_empty() {
+                self.take(path, candidates.remove(0).issue.clone(), Standing::Moved);
+            }
+        }
+    }
+
+    /// A document at the path where an issue was first seen, when it is nowhere else now: a move undone with an edit.
+    fn returned_paths(&mut self) {
+        let left: Vec<_> = self.left().filter(|known| !self.documents.contains_key(known.path.as_str())).collect();
+        for known in left {
+            if let Some((path, None)) = self.open.get_key_value(known.issue.as_str()) {
+                self.take(path, known.issue.clone(), Standing::Moved);
+            }
+        }
+    }
+
+    fn new_issues(&mut self) {
+        while let Some((path, id)) = self.open.pop_first() {
+            let issue = id.cloned().or_else(|| self.fresh(path));
+            if let Some(issue) = issue {
+                self.take(path, issue, Standing::New);
+            }
+        }
+    }
+
+    /// An identity for a document without an id: its path; with the blob where another issue began at that path.
+    fn fresh(&self, path: &str) -> Option<IssueId> {
+        let used =
+            |issue: &IssueId| self.taken.contains_key(issue) || self.known.iter().any(|known| known.issue == *issue);
+        let blob = self.documents.get(path).copied().unwrap_or_default();
+        let short: String = blob.chars().take(10).collect();
+        // A path that is too long for an id leaves `#` and the blob.
+        let names = [path.to_owned(), format!("{path}#{short}"), format!("{path}#{blob}"), format!("#{blob}")];
+        let counted = (2u32..).map(|number| format!("#{blob}-{number}"));
+        names.into_iter().chain(counted).filter_map(|name| IssueId::parse(&name).ok()).find(|issue| !used(issue))
+    }
+
+    fn finish(self) -> Matching {
+        let held = |known: &Known| {
+            let path = known.path.as_str();
+            self.documents.contains_key(path) && !self.matches.contains_key(path)
+        };
+        let gone = self.left().filter(|known| known.published && !held(known)).map(|known| known.issue.clone());
+        let gone = gone.collect();
+        let matches = self.matches.into_iter();
+        let matches =
+            matches.map(|(path, (issue, standing))| Match { path: path.to_owned(), issue, standing }).collect();
+        Matching { matches, gone, duplicates: self.duplicates }
+    }
+}
+
+/// Whether an identity was made of a path: nobody writes the document's extension into an `id`.
+fn is_of_a_path(issue: &IssueId, path: &str) -> bool {
+    let Some((_, extension)) = path.rsplit_once('.') else { return issue.as_str() == path };
+    let began = issue.as_str().split('#').next().unwrap_or_default();
+    began.rsplit_once('.').is_some_and(|(_, of_issue)| of_issue == extension)
+}
+
+fn duplicate(path: &str, id: &IssueId, keeper: &str) -> Finding {
+    Finding {
+        rule: Rule::Duplicate,
+        place: Place::file(path),
+        message: format!("its id {:?} is the id of {keeper}", id.as_str()),
+        remedy: "Give it an id of its own, or delete the line.".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Standing::{Moved, New, Same};
+    use super::*;
+
+    fn id(text: &str) -> IssueId {
+        IssueId::parse(text).unwrap()
+    }
+
+    /// Documents as `path blob` or `path blob id`; an id of `-` is none, one of `!` a document that is held.
+    type Now<'a> = &'a [(&'a str, &'a str, &'a str)];
+
+    struct Outcome {
+        matches: Vec<(String, String, Standing)>,
+        gone: Vec<String>,
+        duplicates: Vec<String>,
+    }
+
+    /// Known issues as (issue, path, blob, published).
+    fn run(known: &[(&str, &str, &str, bool)], now: Now<'_>) -> Outcome {
+        let known: Vec<_> = known
+            .iter()
+            .map(|(issue, path, blob, published)| Known {
+                issue: id(issue),
+                path: (*path).into(),
+                blob: (*blob).into(),
+                published: *published,
+            })
+            .collect();
+        let documents: Vec<_> = now.iter().map(|(path, blob, _)| ((*path).into(), (*blob).into())).collect();
+        let parsed: Vec<_> = changes(&known, &documents)
+            .into_iter()
+            .filter_map(|(path, _)| now.iter().find(|(p, ..)| *p == path))
+            .filter(|(_, _, header)| *header != "!")
+            .map(|(path, _, header)| Parsed { path: (*path).into(), id: (*header != "-").then(|| id(header)) })
+            .collect();
+        let found = match_up(&known, &documents, &parsed);
+        Outcome {
+            matches: found.matches.into_iter().map(|m| (m.path, m.issue.to_string(), m.standing)).collect(),
+            gone: found.gone.iter().map(ToString::to_string).collect(),
+            duplicates: found.duplicates.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    type Row<'a> =
+        (&'a str, &'a [(&'a str, &'a str, &'a str, bool)], Now<'a>, &'a [(&'a str, &'a str, Standing)], &'a [&'a str]);
+
+    #[test]
+    fn an_issue_keeps_its_identity() {
+        let rows: &[Row<'_>] = &[
+            (
+                "first seen",
+                &[],
+                &[("a.md", "1", "-"), ("b.md", "2", "x")],
+                &[("a.md", "a.md", New), ("b.md", "x", New)],
+                &[],
+            ),
+            ("unchanged", &[("x", "a.md", "1", true)], &[("a.md", "1", "x")], &[("a.md", "x", Same)], &[]),
+            ("edited", &[("a.md", "a.md", "1", true)], &[("a.md", "2", "-")], &[("a.md", "a.md", Same)], &[]),
+            ("moved", &[("a.md", "a.md", "1", true)], &[("b.md", "1", "-")], &[("b.md", "a.md", Moved)], &[]),
+            (
+                "moved and edited, with an id",
+                &[("x", "a.md", "1", true)],
+                &[("b.md", "2", "x")],
+                &[("b.md", "x", Moved)],
+                &[],
+            ),
+            (
+                "moved back and edited",
+                &[("a.md", "b.md", "1", true)],
+                &[("a.md", "2", "-")],
+                &[("a.md", "a.md", Moved)],
+                &[],
+            ),
+            ("removed", &[("a.md", "a.md", "1", true)], &[], &[], &["a.md"]),
+            ("still removed", &[("a.md", "a.md", "1", false)], &[], &[], &[]),
+            ("back", &[("a.md", "a.md", "1", false)], &[("a.md", "1", "-")], &[("a.md", "a.md", Same)], &[]),
+            ("back and edited", &[("a.md", "a.md", "1", false)], &[("a.md", "2", "-")], &[("a.md", "a.md", Same)], &[]),
+            ("back elsewhere", &[("a.md", "a.md", "1", false)], &[("b.md", "1", "-")], &[("b.md", "a.md", Moved)], &[]),
+            ("back with its id", &[("x", "a.md", "1", false)], &[("b.md", "2", "x")], &[("b.md", "x", Moved)], &[]),
+            ("an id is added", &[("a.md", "a.md", "1", true)], &[("a.md", "2", "x")], &[("a.md", "a.md", Same)], &[]),
+            ("its id is removed", &[("x", "a.md", "1", true)], &[("a.md", "2", "-")], &[("a.md", "x", Same)], &[]),
+            ("its id is replaced", &[("x", "a.md", "1", true)], &[("a.md", "2", "y")], &[("a.md", "y", New)], &["x"]),
+            (
+                "two swap their files, with ids",
+                &[("x", "a.md", "1", true), ("y", "b.md", "2", true)],
+                &[("a.md", "2", "y"), ("b.md", "1", "x")],
+                &[("a.md", "y", Moved), ("b.md", "x", Moved)],
+                &[],
+            ),
+            (
+                "two equal files move",
+                &[("a.md", "a.md", "1", true), ("b.md", "b.md", "1", true)],
+                &[("c.md", "1", "-"), ("d.md", "1", "-")],
+                &[("c.md", "a.md", Moved), ("d.md", "b.md", Moved)],
+                &[],
+            ),
+        ];
+        check(rows);
+    }
+
+    #[test]
+    fn nobody_takes_the_identity_of_another() {
+        let rows: &[Row<'_>] = &[
+            (
+                "a copy is a new issue",
+                &[("a.md", "a.md", "1", true)],
+                &[("a.md", "1", "-"), ("b.md", "1", "-")],
+                &[("a.md", "a.md", Same), ("b.md", "b.md", New)],
+                &[],
+            ),
+            (
+                "a new document where one began that moved away",
+                &[("a.md", "b.md", "1", true)],
+                &[("a.md", "23456789abcdef", "-"), ("b.md", "1", "-")],
+                &[("a.md", "a.md#23456789ab", New), ("b.md", "a.md", Same)],
+                &[],
+            ),
+            (
+                "it stays itself afterwards",
+                &[("a.md", "b.md", "1", true), ("a.md#23456789ab", "a.md", "2", true)],
+                &[("a.md", "3", "-"), ("b.md", "1", "-")],
+                &[("a.md", "a.md#23456789ab", Same), ("b.md", "a.md", Same)],
+                &[],
+            ),
+            (
+                "a published issue at a path goes before a withdrawn one",
+                &[("x", "a.md", "1", false), ("y", "a.md", "2", true)],
+                &[("a.md", "3", "-")],
+                &[("a.md", "y", Same)],
+                &[],
+            ),
+            (
+                "a held document keeps its issue",
+                &[("a.md", "a.md", "1", true), ("b.md", "b.md", "1", true)],
+                &[("a.md", "2", "!"), ("c.md", "3", "!")],
+                &[],
+                &["b.md"],
+            ),
+        ];
+        check(rows);
+    }
+
+    fn check(rows: &[Row<'_>]) {
+        for (name, known, now, matches, gone) in rows {
+            let found = run(known, now);
+            let expected: Vec<_> = matches.iter().map(|(p, i, s)| ((*p).to_owned(), (*i).to_owned(), *s)).collect();
+            assert_eq!((found.matches, found.gone.as_slice()), (expected, &gone.map_to_strings()[..]), "{name}");
+            assert_eq!(found.duplicates, Vec::<String>::new(), "{name}");
+        }
+    }
+
+    trait Strings {
+        fn map_to_strings(&self) -> Vec<String>;
+    }
+
+    impl Strings for &[&str] {
+        fn map_to_strings(&self) -> Vec<String> {
+            self.iter().map(ToString::to_string).collect()
+        }
+    }
+
+    #[test]
+    fn the_second_document_with_an_id_is_held_and_its_own_issue_stays() {
+        let text = |path: &str, keeper: &str| {
+            format!(
+                "{path}: its id \"x\" is the id of {keeper} (duplicate). Give it an id of its own, or delete the line."
+            )
+        };
+        let fresh = run(&[], &[("a.md", "1", "x"), ("b.md", "2", "x")]);
+        assert_eq!(fresh.matches, [("a.md".into(), "x".into(), New)]);
+        assert_eq!(fresh.duplicates, [text("b.md", "a.md")]);
+
+        // A copy that sorts first does not take the id from where it was, edited or not.
+        for blob in ["1", "2"] {
+            let copied = run(&[("x", "z.md", "1", true)], &[("a.md", "3", "x"), ("z.md", blob, "x")]);
+            assert_eq!(copied.matches, [("z.md".into(), "x".into(), Same)]);
+            assert_eq!(copied.duplicates, [text("a.md", "z.md")]);
+        }
+
+        let known = [("x", "a.md", "1", true), ("b.md", "b.md", "2", true)];
+        let claimed = run(&known, &[("a.md", "1", "x"), ("b.md", "3", "x")]);
+        assert_eq!(claimed.duplicates, [text("b.md", "a.md")]);
+        assert_eq!(claimed.gone, Vec::<String>::new());
+    }
+
+    #[test]
+    fn only_what_is_not_published_as_it_is_must_be_read() {
+        let known = [
+            Known { issue: id("a"), path: "a".into(), blob: "1".into(), published: true },
+            Known { issue: id("b"), path: "b".into(), blob: "2".into(), published: false },
+        ];
+        let document = |path: &str, blob: &str| (path.to_owned(), blob.to_owned());
+        let now = [document("a", "1"), document("b", "2"), document("c", "1")];
+        assert_eq!(changes(&known, &now), [document("b", "2"), document("c", "1")]);
+    }
+}

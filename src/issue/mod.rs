@@ -1,9 +1,13 @@
 //! An issue: from the bytes of a document to its fields, its identity and its revisions. Pure.
 
-pub mod front_matter;
+mod date;
+mod fields;
+mod front_matter;
+mod hash;
 pub mod identity;
 pub mod parse;
 pub mod revision;
 
-pub use parse::{Document, Issue, Reading, parse};
+pub use hash::content_hash;
+pub use parse::{Document, Issue, MAX_DOCUMENT, Reading, parse, too_large};
 pub use revision::{Content, Revision};
