@@ -17,6 +17,7 @@ pub mod feed;
 pub mod issue;
 pub mod message;
 pub mod schedule;
+pub mod site;
 pub mod subscription;
 
 // 3 renderer: Markdown, sanitising, URLs, text part, templates
