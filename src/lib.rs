@@ -25,8 +25,15 @@ pub mod renderer;
 
 // 4 configuration: one validated struct
 pub mod config;
+pub mod letters;
 
 // 5 ports: the world outside, and nothing else; they never import each other
 pub mod content;
 pub mod store;
 pub mod transport;
+
+// 6 roles
+pub mod status;
+
+// 7 the web face
+pub mod http;

@@ -12,8 +12,9 @@ const LAYERS: &[&[&str]] = &[
     &["message"],
     &["renderer"],
     &["config"],
+    &["letters"],
     &["content", "store", "transport"],
-    &["watcher", "scheduler", "sender", "housekeeper"],
+    &["watcher", "scheduler", "sender", "housekeeper", "status"],
     &["http"],
     &["app", "cli"],
 ];
