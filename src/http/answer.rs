@@ -14,6 +14,8 @@ use crate::renderer::pages::Notice;
 
 /// The media type of pages.
 pub(super) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
+/// `Cache-Control` of what answers one person or one moment.
+pub(super) const NEVER: HeaderValue = HeaderValue::from_static("no-store");
 /// `Retry-After` while something is away.
 pub(super) const A_MINUTE: HeaderValue = HeaderValue::from_static("60");
 
@@ -92,6 +94,6 @@ pub(super) fn notice(
         button: button.map(str::to_owned),
     };
     let html = notice.render(web.templates())?;
-    let headers = [(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, HeaderValue::from_static("no-store"))];
+    let headers = [(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, NEVER)];
     Ok((status, headers, html).into_response())
 }

@@ -106,6 +106,7 @@ impl IntoResponse for Error {
         }
         let mut response = (status, format!("{}\n{}\n", excuse.heading, excuse.words)).into_response();
         response.extensions_mut().insert(excuse);
+        response.headers_mut().insert(header::CACHE_CONTROL, answer::NEVER);
         if status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(header::RETRY_AFTER, answer::A_MINUTE);
         }

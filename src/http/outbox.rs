@@ -2,7 +2,7 @@
 
 use axum::extract::{Path, State};
 use axum::http::header;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 
 use super::Web;
 use super::error::Error;
@@ -15,6 +15,11 @@ const LISTED: usize = 200;
 /// The HTML of a mail is a stranger's page: it may show images and open links in a new tab, and nothing else.
 const POLICY: &str = "default-src 'none'; img-src https: http: data:; style-src 'unsafe-inline'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'self'; sandbox allow-popups allow-popups-to-escape-sandbox";
+
+/// `GET /outbox`
+pub(super) async fn with_slash() -> Redirect {
+    Redirect::to("/outbox/")
+}
 
 /// `GET /outbox/`
 pub(super) async fn list(State(web): State<Web>) -> Result<Response, Error> {

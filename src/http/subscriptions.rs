@@ -32,17 +32,12 @@ pub(super) async fn subscribe(
 ) -> Result<Response, Error> {
     let newsletter = web.newsletter(&name)?;
     let Form(fields) = form.map_err(unreadable)?;
-    let Some(cadence) = chosen(newsletter, fields.cadence.as_deref()) else { return Err(Error::BadForm) };
+    let Some(cadence) = chosen(newsletter, fields.cadence.as_deref()) else {
+        return wrong(&web, newsletter, "How often you want mail is not one of the choices.");
+    };
     let address = match EmailAddress::parse(&fields.email) {
         Ok(address) => address,
-        Err(error) => {
-            let words = Words {
-                heading: "This address cannot be right",
-                paragraphs: &[&format!("In what you typed, {error}."), "Please go back and try again."],
-                button: None,
-            };
-            return notice(&web, newsletter, StatusCode::UNPROCESSABLE_ENTITY, &words);
-        }
+        Err(error) => return wrong(&web, newsletter, &format!("This address cannot be right: {error}.")),
     };
     let (base, now) = (&web.config().server.url, web.clock().now());
     let letter = letters::confirmation(base, web.templates(), newsletter, cadence, now)?;
@@ -60,6 +55,13 @@ pub(super) async fn subscribe(
         button: None,
     };
     notice(&web, newsletter, StatusCode::OK, &words)
+}
+
+/// The form was read, and what it says cannot be.
+fn wrong(web: &Web, newsletter: &Newsletter, why: &str) -> Result<Response, Error> {
+    let words =
+        Words { heading: "That did not work", paragraphs: &[why, "Please go back and try again."], button: None };
+    notice(web, newsletter, StatusCode::UNPROCESSABLE_ENTITY, &words)
 }
 
 fn unreadable(rejection: FormRejection) -> Error {
