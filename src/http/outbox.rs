@@ -74,8 +74,9 @@ fn in_new_tabs(html: &str) -> String {
 }
 
 fn line(name: &str, mail: &Mail) -> OutboxLine {
-    let mut url = String::from("/outbox/");
-    url.extend(url::form_urlencoded::byte_serialize(name.as_bytes()));
+    // The encoding of forms writes a space as `+`, which is itself in a path.
+    let segment: String = url::form_urlencoded::byte_serialize(name.as_bytes()).collect();
+    let url = format!("/outbox/{}", segment.replace('+', "%20"));
     OutboxLine { url, subject: mail.subject.clone(), to: mail.to.clone(), date: mail.date.clone() }
 }
 
@@ -86,6 +87,11 @@ fn style(web: &Web) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn any_file_name_has_a_path() {
+        assert_eq!(line("a b+c%/ä.eml", &Mail::default()).url, "/outbox/a%20b%2Bc%25%2F%C3%A4.eml");
+    }
 
     #[test]
     fn links_of_a_framed_mail_open_in_a_new_tab() {
