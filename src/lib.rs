@@ -36,3 +36,12 @@ pub mod transport;
 pub mod housekeeper;
 pub mod scheduler;
 pub mod sender;
+pub mod status;
+pub mod watcher;
+
+// 7 web face: pages, feeds and subscriptions; private pages for operators
+pub mod http;
+
+// 8 wiring and the command line
+pub mod app;
+pub mod cli;

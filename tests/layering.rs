@@ -14,7 +14,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["letters"],
     &["content", "store", "transport"],
-    &["watcher", "scheduler", "sender", "housekeeper"],
+    &["watcher", "scheduler", "sender", "housekeeper", "status"],
     &["http"],
     &["app", "cli"],
 ];

@@ -1,10 +1,82 @@
-//! (writer)
+//! JSON Feed 1.1 (jsonfeed.org/version/1.1).
 
-use super::Feed;
+use chrono::{DateTime, FixedOffset, SecondsFormat};
+use serde::Serialize;
+
+use super::{Entry, Feed, Format};
+
+#[derive(Serialize)]
+struct Document<'a> {
+    version: &'static str,
+    title: &'a str,
+    home_page_url: &'a str,
+    feed_url: String,
+    description: &'a str,
+    authors: [Author<'a>; 1],
+    language: &'a str,
+    items: Vec<Item<'a>>,
+}
+
+#[derive(Serialize)]
+struct Author<'a> {
+    name: &'a str,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    id: &'a str,
+    url: &'a str,
+    title: &'a str,
+    content_html: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    summary: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<&'a str>,
+    date_published: String,
+    date_modified: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    authors: Vec<Author<'a>>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    tags: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    language: Option<&'a str>,
+}
 
 /// Writes the feed.
 #[must_use]
 pub fn write(feed: &Feed) -> Vec<u8> {
-    let _ = feed;
-    todo!()
+    let document = Document {
+        version: "https://jsonfeed.org/version/1.1",
+        title: &feed.title,
+        home_page_url: &feed.home,
+        feed_url: feed.url(Format::Json),
+        description: &feed.description,
+        // The author of every item that names none.
+        authors: [Author { name: &feed.title }],
+        language: &feed.language,
+        items: feed.entries.iter().map(item).collect(),
+    };
+    // Strings in structs cannot fail to serialise.
+    serde_json::to_vec(&document).unwrap_or_default()
+}
+
+fn item(entry: &Entry) -> Item<'_> {
+    Item {
+        id: &entry.id,
+        url: &entry.url,
+        title: &entry.title,
+        content_html: &entry.html,
+        summary: &entry.summary,
+        image: entry.image.as_deref(),
+        date_published: date(entry.published),
+        date_modified: date(entry.updated.fixed_offset()),
+        authors: entry.authors.iter().map(|name| Author { name }).collect(),
+        tags: &entry.categories,
+        language: entry.language.as_deref(),
+    }
+}
+
+/// RFC 3339.
+fn date(date: DateTime<FixedOffset>) -> String {
+    date.to_rfc3339_opts(SecondsFormat::AutoSi, true)
 }

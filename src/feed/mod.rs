@@ -1,14 +1,20 @@
 //! The one model of a feed, and one pure writer for each wire format.
 
 pub mod atom;
+mod ids;
 pub mod json;
 pub mod rss;
 mod text;
 
-use chrono::{DateTime, FixedOffset, Utc};
+pub use ids::{entry_id, feed_id};
+
+use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 
 use crate::issue::Revision;
-use crate::types::{IssueId, NewsletterId};
+use crate::types::NewsletterId;
+
+/// What wrote the feed. Without a version, so that an update of the program leaves every feed as it is.
+const GENERATOR: &str = "Tidings";
 
 /// The formats we write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,7 +65,7 @@ impl Format {
 /// A feed: Atom's words. All URLs are absolute, all titles plain text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
-    /// Stable id: `tag:` URI (RFC 4151) or `urn:`, not a URL.
+    /// Stable id, from [`feed_id`].
     pub id: String,
     /// Title as plain text.
     pub title: String,
@@ -121,27 +127,33 @@ pub struct About {
     pub since: DateTime<Utc>,
 }
 
-/// The feed's stable id: it derives from the newsletter's name alone, so it survives moves of the host.
-#[must_use]
-pub fn feed_id(newsletter: &NewsletterId) -> String {
-    let _ = newsletter;
-    todo!()
-}
-
-/// An entry's stable id: it derives from the newsletter's name and the issue's identity, so it survives
-/// renames, new titles, moves of the host and a rebuilt database.
-#[must_use]
-pub fn entry_id(newsletter: &NewsletterId, issue: &IssueId) -> String {
-    let _ = (newsletter, issue);
-    todo!()
-}
-
 impl Feed {
     /// The feed of these revisions, newest first whatever order they come in.
+    ///
+    /// This is the door: behind it no text holds what XML forbids, and no time is finer than a second or its zone than a minute,
+    /// which not every format could say.
     #[must_use]
     pub fn assemble(about: &About, revisions: &[Revision]) -> Self {
-        let _ = (about, revisions);
-        todo!()
+        let About { newsletter, title, description, language, home, since } = about;
+        let mut newest: Vec<&Revision> = revisions.iter().collect();
+        newest.sort_by_key(|revision| std::cmp::Reverse((revision.date, &revision.issue)));
+        let entries: Vec<Entry> = newest.into_iter().map(|revision| Entry::of(revision, language)).collect();
+        Self {
+            id: feed_id(newsletter),
+            title: text::line(title),
+            description: text::line(description),
+            language: text::line(language),
+            home: home.clone(),
+            base: home.clone(),
+            updated: entries.iter().map(|entry| entry.updated).max().unwrap_or(since.trunc_subsecs(0)),
+            entries,
+        }
+    }
+
+    /// Where the feed is served in `format`.
+    #[must_use]
+    pub fn url(&self, format: Format) -> String {
+        format!("{}{}", self.base, format.file_name())
     }
 
     /// The bytes of the feed in `format`. The same feed always gives the same bytes.
@@ -154,3 +166,32 @@ impl Feed {
         }
     }
 }
+
+impl Entry {
+    fn of(revision: &Revision, feed_language: &str) -> Self {
+        let lines =
+            |texts: &[String]| texts.iter().map(|text| text::line(text)).filter(|text| !text.is_empty()).collect();
+        Self {
+            id: entry_id(&revision.newsletter, &revision.issue),
+            url: revision.url.clone(),
+            title: text::line(&revision.title),
+            summary: text::line(&revision.content.summary),
+            html: text::block(&revision.content.feed),
+            authors: lines(&revision.authors),
+            categories: lines(&revision.tags),
+            published: to_the_second(revision.date),
+            updated: revision.updated.trunc_subsecs(0),
+            language: revision.language.as_deref().map(text::line).filter(|language| language != feed_language),
+            image: revision.image.clone(),
+        }
+    }
+}
+
+/// A zone of old local time (Berlin before 1893: +00:53:28) has seconds, and no format can say them: such a date is told in UTC.
+fn to_the_second(date: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
+    let date = date.trunc_subsecs(0);
+    if date.offset().local_minus_utc() % 60 == 0 { date } else { date.to_utc().fixed_offset() }
+}
+
+#[cfg(test)]
+mod tests;

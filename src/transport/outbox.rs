@@ -9,6 +9,25 @@ pub struct Outbox {
     pub directory: PathBuf,
 }
 
+impl Outbox {
+    /// File names of the mails, newest first.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub async fn names(&self) -> std::io::Result<Vec<String>> {
+        todo!()
+    }
+
+    /// The bytes of one mail; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub async fn read(&self, name: &str) -> std::io::Result<Option<Vec<u8>>> {
+        let _ = name;
+        todo!()
+    }
+}
+
 /// One mail of the outbox.
 #[derive(Clone, Debug)]
 pub struct OutboxMail {

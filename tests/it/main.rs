@@ -8,6 +8,7 @@ mod kill;
 mod publishing;
 mod subscribing;
 mod tour;
+mod web;
 
 #[path = "../support/postgres.rs"]
 mod postgres;

@@ -1,0 +1,75 @@
+//! The web face: pages, feeds and subscriptions for readers; health, status and outbox for operators.
+//!
+//! Each handler parses, asks the store, asks the core or the renderer, and answers. GET and HEAD never change state.
+//! What readers see and what operators see are two routers for two listeners.
+
+mod answer;
+mod conditional;
+mod error;
+mod feeds;
+mod files;
+mod headers;
+mod mail;
+mod outbox;
+mod pages;
+mod parts;
+mod patient;
+mod private;
+pub mod serve;
+mod subscriptions;
+mod web;
+
+pub use web::Web;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::{map_response, map_response_with_state};
+use axum::routing::get;
+
+/// The largest body that is read: a form with one address needs a hundredth of it.
+const BODY_LIMIT: usize = 64 * 1024;
+
+/// What readers reach, at the path of `server.url`: a proxy in front passes paths on as they are.
+pub fn public(web: Web) -> Router {
+    let at = |path: &str| format!("{}{path}", web.root());
+    Router::new()
+        .route(&at(""), get(pages::front))
+        .route(&at("robots.txt"), get(parts::robots))
+        .route(&at("favicon.svg"), get(parts::icon))
+        .route(&at("favicon.ico"), get(parts::no_icon))
+        .route(&web.style_path(), get(parts::style))
+        .route(&at("{newsletter}"), get(pages::with_slash))
+        .route(&at("{newsletter}/"), get(pages::home))
+        .route(&at("{newsletter}/issues/{slug}"), get(pages::issue))
+        .route(&at("{newsletter}/files/{*path}"), get(files::file))
+        .route(&at("{newsletter}/subscribe"), get(pages::with_slash).post(subscriptions::subscribe))
+        .route(&at("{newsletter}/confirm/{token}"), get(subscriptions::ask_confirm).post(subscriptions::confirm))
+        .route(
+            &at("{newsletter}/unsubscribe/{token}"),
+            get(subscriptions::ask_unsubscribe).post(subscriptions::unsubscribe),
+        )
+        .route(&at("{newsletter}/{file}"), get(feeds::feed))
+        .fallback(error::not_found)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(map_response_with_state(web.clone(), error::dress))
+        .layer(map_response(headers::public))
+        .with_state(web)
+}
+
+/// What operators reach. It asks for no password: the listener must not be reachable from outside.
+pub fn private(web: Web) -> Router {
+    Router::new()
+        .route("/", get(private::front))
+        .route("/health", get(private::health))
+        .route("/status", get(private::status))
+        .route("/favicon.ico", get(parts::no_icon))
+        .route(&format!("/{}", web.style().file_name), get(parts::style))
+        .route("/outbox", get(outbox::with_slash))
+        .route("/outbox/", get(outbox::list))
+        .route("/outbox/{name}", get(outbox::mail))
+        .route("/outbox/{name}/html", get(outbox::html))
+        .fallback(error::not_found)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(map_response(headers::private))
+        .with_state(web)
+}

@@ -1,0 +1,132 @@
+//! Connections that do not wait for ever: `axum::serve` sets no timeout for reading headers, bodies or for a client that does
+//! not read, so the connection itself gives up when nothing has moved on it for a while.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use axum::serve::Listener;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{Instant, Sleep, sleep};
+
+/// How long a connection may stand still, between requests and within one. No handler takes a tenth of it.
+const IDLE: Duration = Duration::from_secs(30);
+
+/// A listener whose connections give up.
+pub(super) struct Patient(pub TcpListener);
+
+impl Listener for Patient {
+    type Io = Stream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Stream, SocketAddr) {
+        // axum's own listener: it waits and tries again when the system is out of file descriptors.
+        let (stream, address) = Listener::accept(&mut self.0).await;
+        // Answers are written at once, so waiting for more to send only delays their end. Without it they are slower, not wrong.
+        let _ = stream.set_nodelay(true);
+        (Stream::new(stream, IDLE), address)
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// A connection with a deadline that every byte moves on.
+pub(super) struct Stream {
+    stream: TcpStream,
+    deadline: Pin<Box<Sleep>>,
+    idle: Duration,
+}
+
+impl Stream {
+    fn new(stream: TcpStream, idle: Duration) -> Self {
+        Self { stream, deadline: Box::pin(sleep(idle)), idle }
+    }
+
+    /// Passes on what the socket said, or an error when it has been saying nothing for too long.
+    fn watched<T>(&mut self, context: &mut Context<'_>, said: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if said.is_ready() {
+            let deadline = Instant::now() + self.idle;
+            self.deadline.as_mut().reset(deadline);
+            return said;
+        }
+        ready!(self.deadline.as_mut().poll(context));
+        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let said = Pin::new(&mut self.stream).poll_read(cx, buffer);
+        self.watched(cx, said)
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        let said = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.watched(cx, said)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let said = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.watched(cx, said)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    async fn pair(idle: Duration) -> (Stream, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        (Stream::new(server, idle), client)
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_stands_still_is_given_up() {
+        let (mut server, _client) = pair(Duration::from_millis(50)).await;
+        let error = server.read_u8().await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_client_that_does_not_read_is_given_up() {
+        let (mut server, _client) = pair(Duration::from_millis(50)).await;
+        let error = server.write_all(&vec![0; 64 * 1024 * 1024]).await.unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_moves_lives_longer_than_its_patience() {
+        let (mut server, mut client) = pair(Duration::from_millis(200)).await;
+        for byte in 0..6 {
+            tokio::time::sleep(Duration::from_millis(60)).await;
+            client.write_u8(byte).await.unwrap();
+            assert_eq!(server.read_u8().await.unwrap(), byte);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What every handler is given, and what it finds there.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::error::Error;
+use super::feeds::Cache;
+use super::parts::Style;
+use crate::chance::Chance;
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::content::Source;
+use crate::renderer::Templates;
+use crate::store::Store;
+use crate::transport::Outbox;
+use crate::types::NewsletterId;
+
+/// The web face's state. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Web(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    templates: Arc<Templates>,
+    config: Arc<Config>,
+    clock: Clock,
+    chance: Chance,
+    sources: BTreeMap<NewsletterId, Arc<Source>>,
+    style: Style,
+    feeds: Cache,
+}
+
+impl Web {
+    /// Joins the opened ports; nothing is read yet.
+    #[must_use]
+    pub fn new(
+        store: Store,
+        templates: Arc<Templates>,
+        config: Arc<Config>,
+        clock: Clock,
+        chance: Chance,
+        sources: BTreeMap<NewsletterId, Arc<Source>>,
+    ) -> Self {
+        let style = Style::of(&templates);
+        Self(Arc::new(Shared { store, templates, config, clock, chance, sources, style, feeds: Cache::default() }))
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    pub(super) fn templates(&self) -> &Templates {
+        &self.0.templates
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    pub(super) fn chance(&self) -> &Chance {
+        &self.0.chance
+    }
+
+    pub(super) fn style(&self) -> &Style {
+        &self.0.style
+    }
+
+    pub(super) fn feeds(&self) -> &Cache {
+        &self.0.feeds
+    }
+
+    /// The newsletter that a path names.
+    pub(super) fn newsletter(&self, name: &str) -> Result<&config::Newsletter, Error> {
+        let named = |newsletter: &&config::Newsletter| newsletter.id.as_str() == name;
+        self.config().newsletters.iter().find(named).ok_or(Error::NotFound)
+    }
+
+    /// Where the newsletter's files are.
+    pub(super) fn source(&self, newsletter: &NewsletterId) -> Result<&Source, Error> {
+        self.0.sources.get(newsletter).map(Arc::as_ref).ok_or(Error::NotFound)
+    }
+
+    /// The outbox, when mail goes there.
+    pub(super) fn outbox(&self) -> Result<Outbox, Error> {
+        match &self.config().mail.transport {
+            config::Transport::Outbox(directory) => Ok(Outbox { directory: directory.clone() }),
+            config::Transport::Smtp(_) => Err(Error::NoOutbox),
+        }
+    }
+
+    /// The path of `server.url`: where the public routes begin. Ends with `/`.
+    pub(super) fn root(&self) -> &str {
+        self.config().server.url.path()
+    }
+
+    /// The public path of the style sheet.
+    pub(super) fn style_path(&self) -> String {
+        format!("{}{}", self.root(), self.style().file_name)
+    }
+}

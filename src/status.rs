@@ -1,0 +1,232 @@
+//! What an install is doing: sources, issues, holds, schedules and mailings. `tidings status` and `GET /status` show the same.
+
+use chrono::{DateTime, NaiveDateTime, Utc};
+use serde::Serialize;
+
+use crate::config::{Cadence, Config, Newsletter};
+use crate::delivery::books::Books;
+use crate::store::{MailingState, MailingView, SourceState, Store, StoreError};
+use crate::types::{Finding, Place};
+
+/// How many mailings are shown: about two years of a weekly one.
+const MAILINGS: usize = 100;
+
+/// The state of an install at one moment. Counts and times, and no addresses.
+#[derive(Clone, Debug, Serialize)]
+pub struct Status {
+    /// When it was collected.
+    pub at: DateTime<Utc>,
+    /// The newsletters, in the order of the configuration.
+    pub newsletters: Vec<NewsletterStatus>,
+    /// The newest digest mailings, newest first.
+    pub mailings: Vec<MailingStatus>,
+}
+
+/// One newsletter.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewsletterStatus {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// Its source; `None` before the first reading.
+    pub source: Option<SourceStatus>,
+    /// Published issues.
+    pub issues: usize,
+    /// What is held back, and why.
+    pub holds: Vec<HoldStatus>,
+    /// How often its subscribers get mail.
+    pub cadences: Vec<CadenceStatus>,
+}
+
+/// What was last seen of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SourceStatus {
+    /// The commit read last; empty for a directory.
+    pub commit: String,
+    /// When it was last read without error.
+    pub read_at: DateTime<Utc>,
+    /// When anything readers see last changed.
+    pub changed_at: DateTime<Utc>,
+    /// Why the last attempt failed, if it did.
+    pub error: Option<String>,
+}
+
+/// A document that is held back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HoldStatus {
+    /// Path, line and column.
+    #[serde(flatten)]
+    pub place: Place,
+    /// Stable name of the rule.
+    pub rule: &'static str,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+/// A cadence.
+#[derive(Clone, Debug, Serialize)]
+pub struct CadenceStatus {
+    /// Its name.
+    pub name: String,
+    /// Its title.
+    pub title: String,
+    /// Its schedule in words.
+    pub schedule: String,
+    /// When it fires next; `None` when it never does again.
+    pub next: Option<DateTime<Utc>>,
+    /// Confirmed subscriptions.
+    pub subscribers: i64,
+}
+
+/// A digest mailing with its books.
+#[derive(Clone, Debug, Serialize)]
+pub struct MailingStatus {
+    /// Its id.
+    pub mailing: String,
+    /// The newsletter.
+    pub newsletter: String,
+    /// The cadence.
+    pub cadence: Option<String>,
+    /// Local time of the occurrence.
+    pub occurrence: Option<NaiveDateTime>,
+    /// Where it stands.
+    pub state: MailingState,
+    /// Why it is paused or cancelled.
+    pub reason: Option<String>,
+    /// Its subject.
+    pub subject: String,
+    /// When it opened.
+    pub opened_at: DateTime<Utc>,
+    /// When it finished.
+    pub finished_at: Option<DateTime<Utc>>,
+    /// How many got it, and what became of the others.
+    pub books: Books,
+    /// Everyone is accounted for.
+    pub balanced: bool,
+}
+
+/// Collects the state of everything that the configuration names.
+///
+/// # Errors
+/// When the database fails.
+pub async fn collect(store: &Store, config: &Config, now: DateTime<Utc>) -> Result<Status, StoreError> {
+    let mut newsletters = Vec::with_capacity(config.newsletters.len());
+    for newsletter in &config.newsletters {
+        newsletters.push(of_newsletter(store, newsletter, now).await?);
+    }
+    let mailings = store.mailings(MAILINGS, false).await?.into_iter().map(MailingStatus::from).collect();
+    Ok(Status { at: now, newsletters, mailings })
+}
+
+async fn of_newsletter(
+    store: &Store,
+    newsletter: &Newsletter,
+    now: DateTime<Utc>,
+) -> Result<NewsletterStatus, StoreError> {
+    let sizes = store.audience_sizes(&newsletter.id).await?;
+    let of_cadence = |cadence: &Cadence| CadenceStatus {
+        name: cadence.id.to_string(),
+        title: cadence.title.clone(),
+        schedule: cadence.schedule.in_words(),
+        next: cadence.schedule.next(now).map(|occurrence| occurrence.at),
+        subscribers: sizes.iter().find(|(id, _)| *id == cadence.id).map_or(0, |(_, size)| *size),
+    };
+    Ok(NewsletterStatus {
+        name: newsletter.id.to_string(),
+        title: newsletter.title.clone(),
+        source: store.source_state(&newsletter.id).await?.map(SourceStatus::from),
+        issues: store.archive(&newsletter.id).await?.len(),
+        holds: store.holds(&newsletter.id).await?.into_iter().map(HoldStatus::from).collect(),
+        cadences: newsletter.cadences.iter().map(of_cadence).collect(),
+    })
+}
+
+impl From<SourceState> for SourceStatus {
+    fn from(state: SourceState) -> Self {
+        let SourceState { commit, fingerprint: _, baseline_at: _, read_at, changed_at, error } = state;
+        Self { commit, read_at, changed_at, error }
+    }
+}
+
+impl From<Finding> for HoldStatus {
+    fn from(finding: Finding) -> Self {
+        let Finding { rule, place, message, remedy } = finding;
+        Self { place, rule: rule.as_str(), message, remedy }
+    }
+}
+
+impl From<MailingView> for MailingStatus {
+    fn from(view: MailingView) -> Self {
+        let MailingView {
+            mailing,
+            newsletter,
+            cadence,
+            occurrence,
+            state,
+            reason,
+            subject,
+            opened_at,
+            finished_at,
+            books,
+        } = view;
+        Self {
+            mailing: mailing.to_string(),
+            newsletter: newsletter.to_string(),
+            cadence: cadence.map(|cadence| cadence.to_string()),
+            occurrence,
+            state,
+            reason,
+            subject,
+            opened_at,
+            finished_at,
+            balanced: books.balance(),
+            books,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::{MailingId, NewsletterId, Rule};
+
+    #[test]
+    fn a_hold_says_where_what_and_the_remedy_in_json() {
+        let hold = HoldStatus::from(Finding {
+            rule: Rule::NoDate,
+            place: Place::line("2020/03.md", 3),
+            message: "there is no date".into(),
+            remedy: "Write one.".into(),
+        });
+        assert_eq!(
+            serde_json::to_string(&hold).unwrap(),
+            "{\"path\":\"2020/03.md\",\"line\":3,\"column\":null,\"rule\":\"no-date\",\
+             \"message\":\"there is no date\",\"remedy\":\"Write one.\"}"
+        );
+    }
+
+    #[test]
+    fn a_mailing_shows_its_books() {
+        let at: DateTime<Utc> = "2020-03-12T09:00:00Z".parse().unwrap();
+        let status = MailingStatus::from(MailingView {
+            mailing: MailingId::from_bytes([0; 10]),
+            newsletter: NewsletterId::parse("n").unwrap(),
+            cadence: None,
+            occurrence: Some(at.naive_utc()),
+            state: MailingState::Open,
+            reason: None,
+            subject: "March".into(),
+            opened_at: at,
+            finished_at: None,
+            books: Books { audience: 2, accepted: 1, open: 1, ..Books::default() },
+        });
+        let json = serde_json::to_value(&status).unwrap();
+        assert_eq!(json["state"], "open");
+        assert_eq!(json["books"]["open"], 1);
+        assert_eq!(json["balanced"], false);
+        assert_eq!(json["occurrence"], "2020-03-12T09:00:00");
+    }
+}
