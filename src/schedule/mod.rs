@@ -57,7 +57,7 @@ pub enum Due {
 }
 
 /// `cron` knows the years 1970 to 2100.
-const EPOCH: NaiveDateTime = NaiveDateTime::UNIX_EPOCH;
+const EPOCH: NaiveDateTime = DateTime::UNIX_EPOCH.naive_utc();
 const LAST_YEAR: i32 = 2100;
 
 impl Schedule {
