@@ -1,21 +1,39 @@
 //! The configuration: one validated struct, passed down by section. The only module that reads the environment.
 //!
-//! Every key, its default and its reason stand in `config/tidings.toml`, which is compiled in as the default.
+//! Every key, its default and its reason stand in `config/tidings.toml`, which is compiled in as the default. A file
+//! changes keys of it, the environment changes keys of both, and everything that is wrong is reported at once.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::time::Duration;
+mod build;
+mod environment;
+mod error;
+mod model;
+mod print;
+mod reader;
+mod schema;
+mod settings;
+mod values;
 
-use chrono_tz::Tz;
-use url::Url;
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use crate::delivery::Patience;
-use crate::schedule::Schedule;
-use crate::types::{CadenceId, EmailAddress, Mailbox, NewsletterId, Secret};
+pub use environment::log_filter;
+pub use error::{ConfigError, Origin};
+pub use model::{Cadence, Database, InDoubt, Mail, Newsletter, Server, Smtp, Source, SourcePlace, Tls, Transport};
+
+use reader::Reader;
+use settings::Settings;
+
+/// The file that is read when none is named and it exists in the working directory.
+const USUAL_FILE: &str = "config/tidings.toml";
+
+/// What holds without a file and without an environment.
+const DEFAULT: &str = include_str!("../../config/tidings.toml");
 
 /// Everything the program is told. Made by [`load`]; every value is checked.
 #[derive(Clone, Debug)]
 pub struct Config {
+    /// The file it was read from; `None` when only the compiled-in default and the environment speak.
+    pub file: Option<PathBuf>,
     /// `[server]`
     pub server: Server,
     /// `[database]`
@@ -28,152 +46,89 @@ pub struct Config {
     pub data: PathBuf,
     /// `[newsletters.NAME]`, in the order of their names. At least one.
     pub newsletters: Vec<Newsletter>,
+    /// The texts behind all of it, and where each was set.
+    settings: Settings,
 }
 
-/// `[server]`
-#[derive(Clone, Debug)]
-pub struct Server {
-    /// Where readers come: pages, feeds, subscriptions.
-    pub public: SocketAddr,
-    /// Where operators come: health, status, outbox. Loopback by default; never expose it.
-    pub private: SocketAddr,
-    /// The URL under which readers reach `public`; ends with `/`. Stands in feeds and mails.
-    pub url: Url,
+impl Config {
+    /// The effective configuration as TOML that can be read back, with secrets masked and a comment behind each value
+    /// that is not the default: `# from TIDINGS_SERVER__URL`, `# from my.toml:12`.
+    #[must_use]
+    pub fn effective(&self) -> String {
+        print::effective(&self.settings)
+    }
+
+    /// Where a key such as `newsletters.example.source.directory` was set: for messages about a value that only turns
+    /// out wrong when it is used. `None` when it is not set.
+    #[must_use]
+    pub fn origin(&self, key: &str) -> Option<&Origin> {
+        self.settings.leaves.get(key).map(|leaf| &leaf.origin)
+    }
 }
 
-/// `[database]`
-#[derive(Clone, Debug)]
-pub struct Database {
-    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
-    pub url: Secret,
+/// Reads the configuration: the file at `path`, else the one that `TIDINGS_CONFIG` names, else `config/tidings.toml` in
+/// the working directory when it exists, over the compiled-in default; then the `TIDINGS_` variables.
+///
+/// # Errors
+/// Everything that is wrong, in the order of the file, then of the environment.
+pub fn load(path: Option<&Path>) -> Result<Config, Vec<ConfigError>> {
+    from(path, &environment::variables()?)
 }
 
-/// `[mail]`
-#[derive(Clone, Debug)]
-pub struct Mail {
-    /// How mail leaves.
-    pub transport: Transport,
-    /// What happens to deliveries in doubt.
-    pub in_doubt: InDoubt,
-    /// How long a 4xx is retried.
-    pub patience: Patience,
+/// What [`load`] does, given the variables.
+fn from(path: Option<&Path>, variables: &[(String, String)]) -> Result<Config, Vec<ConfigError>> {
+    let named = variables.iter().find(|(name, value)| name == environment::CONFIG && !value.is_empty());
+    let named = named.map(|(_, value)| PathBuf::from(value));
+    let usual = || Some(PathBuf::from(USUAL_FILE)).filter(|path| path.exists());
+    let Some(path) = path.map(Path::to_owned).or(named).or_else(usual) else {
+        return parse(None, variables);
+    };
+    let name = path.display().to_string();
+    let text = fs::read_to_string(&path).map_err(|error| {
+        vec![ConfigError {
+            origin: Origin::file(&name),
+            key: String::new(),
+            what: "the configuration cannot be read".to_owned(),
+            why: Some(error.to_string()),
+            remedy: format!("Name a readable file with --config or {}.", environment::CONFIG),
+        }]
+    })?;
+    parse(Some((&name, &text)), variables)
 }
 
-/// `mail.transport`
-#[derive(Clone, Debug)]
-pub enum Transport {
-    /// Write `.eml` files into a directory: for trying things out, and for `send --test`.
-    Outbox(PathBuf),
-    /// Hand mail to a relay.
-    Smtp(Smtp),
+/// What [`load`] does after reading: a file as name and text, and the environment's variables. Only the files that
+/// `..._FILE` variables name are read.
+///
+/// # Errors
+/// As for [`load`].
+pub fn parse(file: Option<(&str, &str)>, variables: &[(String, String)]) -> Result<Config, Vec<ConfigError>> {
+    let mut errors = Vec::new();
+    let mut settings = Settings::read(None, DEFAULT, &mut errors).unwrap_or_default();
+    if let Some((name, text)) = file {
+        match Settings::read(Some(name), text, &mut errors) {
+            Some(own) => settings.overlay(own),
+            // Without the file's keys, whatever else could be said would be about another configuration.
+            None => return Err(errors),
+        }
+    }
+    environment::apply(&mut settings, variables, &mut errors);
+    let mut reader = Reader::new(&settings, errors);
+    let sections = build::sections(&mut reader);
+    let errors = reader.into_errors();
+    match sections {
+        Some(sections) if errors.is_empty() => Ok(Config {
+            file: file.map(|(name, _)| PathBuf::from(name)),
+            server: sections.server,
+            database: sections.database,
+            mail: sections.mail,
+            templates: sections.templates,
+            data: sections.data,
+            newsletters: sections.newsletters,
+            settings,
+        }),
+        _ => Err(errors),
+    }
 }
 
-/// `[mail.smtp]`
-#[derive(Clone, Debug)]
-pub struct Smtp {
-    /// Host name of the relay; also the name its certificate must have.
-    pub host: String,
-    /// Port.
-    pub port: u16,
-    /// How the connection is encrypted.
-    pub tls: Tls,
-    /// User and password for AUTH.
-    pub login: Option<(String, Secret)>,
-    /// How many connections a sender keeps, at most.
-    pub connections: usize,
-    /// The name said in EHLO.
-    pub hello: String,
-    /// Deadline for connecting and for the answer to each command; the final dot has 600 s (RFC 5321 section 4.5.3.2).
-    pub timeout: Duration,
-}
-
-/// `mail.smtp.tls`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tls {
-    /// TLS from the first byte (port 465).
-    Implicit,
-    /// STARTTLS, and no mail without it.
-    Starttls,
-    /// Plain text. Refused unless the relay is on a loopback address.
-    None,
-}
-
-/// `mail.in_doubt`
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum InDoubt {
-    /// Send again: same Message-ID, same bytes. Someone may get the mail twice, nobody misses it.
-    Resend,
-    /// Hold and list them. Nobody gets it twice, someone may miss it until the operator decides.
-    Hold,
-}
-
-/// `[newsletters.NAME]`
-#[derive(Clone, Debug)]
-pub struct Newsletter {
-    /// Its name: in URLs and, for ever, in feed ids.
-    pub id: NewsletterId,
-    /// Title.
-    pub title: String,
-    /// One sentence.
-    pub description: String,
-    /// BCP 47 tag.
-    pub language: String,
-    /// `From` of its mail.
-    pub from: Mailbox,
-    /// `Reply-To` of its mail.
-    pub reply_to: Option<EmailAddress>,
-    /// Envelope sender of its mail: where bounces go. The address of `from` unless set.
-    pub return_path: EmailAddress,
-    /// Zone of dates without one, and of its schedules.
-    pub timezone: Tz,
-    /// Where its issues are.
-    pub source: Source,
-    /// How often the source is looked at.
-    pub poll: Duration,
-    /// How long an issue must be unchanged before it is mailed.
-    pub settle: Duration,
-    /// Entries in a feed.
-    pub feed_entries: usize,
-    /// `[newsletters.NAME.cadences.CADENCE]`, in the order of their names; the form offers the first one first. At least one.
-    pub cadences: Vec<Cadence>,
-}
-
-/// `[newsletters.NAME.source]`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Source {
-    /// Git repository or directory.
-    pub place: SourcePlace,
-    /// Folder of the repository that is the root of the source; empty for all of it. No leading or trailing `/`.
-    pub folder: String,
-    /// Patterns of paths that are issues (globset syntax), relative to the root of the source.
-    pub include: Vec<String>,
-    /// Patterns of paths that are not.
-    pub exclude: Vec<String>,
-}
-
-/// Where a source is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SourcePlace {
-    /// A plain directory.
-    Directory(PathBuf),
-    /// A repository, read from a bare mirror.
-    Git {
-        /// Local path or URL; may carry credentials.
-        url: Secret,
-        /// Branch; `None` for the remote's default branch.
-        branch: Option<String>,
-    },
-}
-
-/// `[newsletters.NAME.cadences.CADENCE]`
-#[derive(Clone, Debug)]
-pub struct Cadence {
-    /// Its name.
-    pub id: CadenceId,
-    /// What the subscribe form calls it.
-    pub title: String,
-    /// When its digests go out.
-    pub schedule: Schedule,
-    /// How late a missed occurrence may still fire.
-    pub grace: Duration,
-}
+#[cfg(test)]
+mod tests;

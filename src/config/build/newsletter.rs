@@ -1,0 +1,154 @@
+//! `[newsletters.NAME]` and below, with what `[defaults]` adds.
+
+use std::time::Duration;
+
+use chrono_tz::Tz;
+
+use super::super::model::{Cadence, Newsletter, Source, SourcePlace};
+use super::super::reader::Reader;
+use super::super::values::{self, Problem};
+use crate::types::{CadenceId, NewsletterId, Secret};
+
+/// Looking at a source more often than this is a busy loop.
+const SHORTEST_POLL: Duration = Duration::from_secs(1);
+
+/// Reads `[newsletters]`.
+pub(super) fn newsletters(r: &mut Reader<'_>) -> Option<Vec<Newsletter>> {
+    let names = r.names("newsletters");
+    if names.is_empty() {
+        if !r.is_broken("newsletters") {
+            let remedy = "Write a section [newsletters.NAME], as config/tidings.toml shows.";
+            r.refuse_section("newsletters", "there is no newsletter", remedy);
+        }
+        return None;
+    }
+    let read: Vec<_> = names.iter().map(|name| newsletter(r, name)).collect();
+    read.into_iter().collect()
+}
+
+fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
+    let section = format!("newsletters.{name}");
+    let own = |key: &str| format!("{section}.{key}");
+    // A key of the newsletter, else the same key of [defaults].
+    let both = |key: &str| (own(key), format!("defaults.{key}"));
+    let title = r.must(&[&own("title")], values::line);
+    let description = r.may(&[&own("description")], values::line);
+    let mut inherited = Inherited { r, both: &both };
+    let language = inherited.must("language", values::language);
+    let from = inherited.must("from", values::mailbox);
+    let reply_to = inherited.may("reply_to", values::address);
+    let return_path = inherited.may("return_path", values::address);
+    let timezone = inherited.must("timezone", values::timezone);
+    let poll = inherited.must("poll", |text| values::at_least(SHORTEST_POLL, text));
+    let settle = inherited.must("settle", values::duration);
+    let (key, default) = both("feed_entries");
+    let feed_entries = r.need(&[&key, &default]).and_then(|found| r.number(found, 1..=1000));
+    let source = source(r, &section);
+    // With a zone that does not parse, the expressions are still worth reading.
+    let cadences = cadences(r, &section, timezone.unwrap_or(Tz::UTC));
+    let (title, from) = (title?, from?);
+    Some(Newsletter {
+        id: NewsletterId::parse(name).ok()?,
+        description: description?.unwrap_or_else(|| title.clone()),
+        title,
+        language: language?,
+        reply_to: reply_to?,
+        return_path: return_path?.unwrap_or_else(|| from.address().clone()),
+        from,
+        timezone: timezone?,
+        source: source?,
+        poll: poll?,
+        settle: settle?,
+        feed_entries: feed_entries?,
+        cadences: cadences?,
+    })
+}
+
+/// Reads keys that stand in the newsletter or in `[defaults]`.
+struct Inherited<'r, 's, F> {
+    r: &'r mut Reader<'s>,
+    both: F,
+}
+
+impl<F: Fn(&str) -> (String, String)> Inherited<'_, '_, F> {
+    fn must<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Option<T> {
+        let (own, default) = (self.both)(key);
+        self.r.must(&[&own, &default], parse)
+    }
+
+    fn may<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Option<Option<T>> {
+        let (own, default) = (self.both)(key);
+        self.r.may(&[&own, &default], parse)
+    }
+}
+
+fn source(r: &mut Reader<'_>, newsletter: &str) -> Option<Source> {
+    let section = format!("{newsletter}.source");
+    let own = |key: &str| format!("{section}.{key}");
+    let include = include(r, &own("include"));
+    let exclude = r.list(&[&own("exclude"), "defaults.exclude"], values::pattern);
+    let folder = r.may(&[&own("folder")], values::folder);
+    let branch = r.may(&[&own("branch")], values::branch);
+    let place = match (r.find(&[&own("directory")]), r.find(&[&own("git")])) {
+        (Some(directory), None) => {
+            for key in ["branch", "folder"] {
+                if let Some(found) = r.find(&[&own(key)]) {
+                    let remedy = "Remove it, or write git = in place of directory =.";
+                    r.refuse(found, Problem::new("is for a git repository only", None, remedy));
+                }
+            }
+            r.read(directory, values::path).map(SourcePlace::Directory)
+        }
+        (None, Some(git)) => {
+            let url = r.read(git, values::repository).map(Secret::new);
+            url.and_then(|url| Some(SourcePlace::Git { url, branch: branch? }))
+        }
+        (Some(_), Some(git)) => {
+            let remedy = "Write one of directory and git.";
+            r.refuse(git, Problem::new("is a second place for the same source", None, remedy));
+            None
+        }
+        (None, None) => {
+            let at = if r.has_section(&section) { &section } else { newsletter };
+            let remedy = format!("Write directory = \"issues\" or git = \"https://...\" in [{section}].");
+            r.refuse_section(at, "it does not say where its issues are", &remedy);
+            None
+        }
+    };
+    Some(Source { place: place?, folder: folder?.unwrap_or_default(), include: include?, exclude: exclude? })
+}
+
+fn include(r: &mut Reader<'_>, own: &str) -> Option<Vec<String>> {
+    let paths = [own, "defaults.include"];
+    let include = r.list(&paths, values::pattern)?;
+    match r.find(&paths) {
+        Some(found) if include.is_empty() => {
+            r.refuse(found, Problem::new("selects no file", None, "Write it as in include = [\"**/*.md\"]."));
+            None
+        }
+        _ => Some(include),
+    }
+}
+
+fn cadences(r: &mut Reader<'_>, newsletter: &str, timezone: Tz) -> Option<Vec<Cadence>> {
+    let section = format!("{newsletter}.cadences");
+    let names = r.names(&section);
+    if names.is_empty() {
+        if !r.is_broken(&section) {
+            let remedy =
+                format!("Write a section [{section}.weekly] with title = \"Weekly\" and cron = \"0 9 * * 1\".");
+            r.refuse_section(newsletter, "it has no cadence, so nobody could subscribe", &remedy);
+        }
+        return None;
+    }
+    let read: Vec<_> = names.iter().map(|name| cadence(r, &section, name, timezone)).collect();
+    read.into_iter().collect()
+}
+
+fn cadence(r: &mut Reader<'_>, section: &str, name: &str, timezone: Tz) -> Option<Cadence> {
+    let own = |key: &str| format!("{section}.{name}.{key}");
+    let title = r.must(&[&own("title")], values::line);
+    let schedule = r.must(&[&own("cron")], |text| values::schedule(text, timezone));
+    let grace = r.must(&[&own("grace"), "defaults.grace"], values::duration);
+    Some(Cadence { id: CadenceId::parse(name).ok()?, title: title?, schedule: schedule?, grace: grace? })
+}

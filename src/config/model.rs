@@ -1,0 +1,160 @@
+//! The sections of the configuration, as the rest of the program sees them: checked values, no texts.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chrono_tz::Tz;
+use url::Url;
+
+use crate::delivery::Patience;
+use crate::schedule::Schedule;
+use crate::types::{CadenceId, EmailAddress, Mailbox, NewsletterId, Secret};
+
+/// `[server]`
+#[derive(Clone, Debug)]
+pub struct Server {
+    /// Where readers come: pages, feeds, subscriptions.
+    pub public: SocketAddr,
+    /// Where operators come: health, status, outbox. Loopback by default; never expose it.
+    pub private: SocketAddr,
+    /// The URL under which readers reach `public`; ends with `/`. Stands in feeds and mails.
+    pub url: Url,
+}
+
+/// `[database]`
+#[derive(Clone, Debug)]
+pub struct Database {
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
+    pub url: Secret,
+}
+
+/// `[mail]`
+#[derive(Clone, Debug)]
+pub struct Mail {
+    /// How mail leaves.
+    pub transport: Transport,
+    /// What happens to deliveries in doubt.
+    pub in_doubt: InDoubt,
+    /// How long a 4xx is retried.
+    pub patience: Patience,
+}
+
+/// `mail.transport`
+#[derive(Clone, Debug)]
+pub enum Transport {
+    /// Write `.eml` files into a directory: for trying things out, and for `send --test`.
+    Outbox(PathBuf),
+    /// Hand mail to a relay.
+    Smtp(Smtp),
+}
+
+/// `[mail.smtp]`
+#[derive(Clone, Debug)]
+pub struct Smtp {
+    /// Host name of the relay; also the name its certificate must have.
+    pub host: String,
+    /// Port.
+    pub port: u16,
+    /// How the connection is encrypted.
+    pub tls: Tls,
+    /// User and password for AUTH.
+    pub login: Option<(String, Secret)>,
+    /// How many connections a sender keeps, at most.
+    pub connections: usize,
+    /// The name said in EHLO.
+    pub hello: String,
+    /// Deadline for connecting and for the answer to each command; the final dot has 600 s (RFC 5321 section 4.5.3.2).
+    pub timeout: Duration,
+}
+
+/// `mail.smtp.tls`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tls {
+    /// TLS from the first byte (port 465).
+    Implicit,
+    /// STARTTLS, and no mail without it.
+    Starttls,
+    /// Plain text. Refused unless the relay is on a loopback address.
+    None,
+}
+
+/// `mail.in_doubt`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InDoubt {
+    /// Send again: same Message-ID, same bytes. Someone may get the mail twice, nobody misses it.
+    Resend,
+    /// Hold and list them. Nobody gets it twice, someone may miss it until the operator decides.
+    Hold,
+}
+
+/// `[newsletters.NAME]`
+#[derive(Clone, Debug)]
+pub struct Newsletter {
+    /// Its name: in URLs and, for ever, in feed ids.
+    pub id: NewsletterId,
+    /// Title.
+    pub title: String,
+    /// One sentence.
+    pub description: String,
+    /// BCP 47 tag.
+    pub language: String,
+    /// `From` of its mail.
+    pub from: Mailbox,
+    /// `Reply-To` of its mail.
+    pub reply_to: Option<EmailAddress>,
+    /// Envelope sender of its mail: where bounces go. The address of `from` unless set.
+    pub return_path: EmailAddress,
+    /// Zone of dates without one, and of its schedules.
+    pub timezone: Tz,
+    /// Where its issues are.
+    pub source: Source,
+    /// How often the source is looked at.
+    pub poll: Duration,
+    /// How long an issue must be unchanged before it is mailed.
+    pub settle: Duration,
+    /// Entries in a feed.
+    pub feed_entries: usize,
+    /// `[newsletters.NAME.cadences.CADENCE]`, in the order of their names; the form offers the first one first. At least one.
+    pub cadences: Vec<Cadence>,
+}
+
+/// `[newsletters.NAME.source]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Git repository or directory.
+    pub place: SourcePlace,
+    /// Folder of the repository that is the root of the source; empty for all of it. No leading or trailing `/`.
+    pub folder: String,
+    /// Patterns of paths that are issues (globset syntax), relative to the root of the source.
+    pub include: Vec<String>,
+    /// Patterns of paths that are not.
+    pub exclude: Vec<String>,
+}
+
+/// Where a source is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SourcePlace {
+    /// A plain directory.
+    Directory(PathBuf),
+    /// A repository, read from a bare mirror.
+    Git {
+        /// Local path or URL; may carry credentials.
+        url: Secret,
+        /// Branch; `None` for the remote's default branch.
+        branch: Option<String>,
+    },
+}
+
+/// `[newsletters.NAME.cadences.CADENCE]`
+#[derive(Clone, Debug)]
+pub struct Cadence {
+    /// Its name.
+    pub id: CadenceId,
+    /// What the subscribe form calls it.
+    pub title: String,
+    /// When its digests go out.
+    pub schedule: Schedule,
+    /// How late a missed occurrence may still fire.
+    pub grace: Duration,
+}

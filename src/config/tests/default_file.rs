@@ -1,0 +1,83 @@
+//! The promises of `config/tidings.toml`: every key, good values, the right defaults.
+
+use std::collections::BTreeSet;
+
+use super::super::schema::KEYS;
+use super::super::*;
+use super::with;
+
+/// `config/tidings.toml` with every key that is commented out put in place, and the paths of all its keys.
+fn documented() -> (String, BTreeSet<String>) {
+    let (mut text, mut keys, mut section) = (String::new(), BTreeSet::new(), String::new());
+    for line in DEFAULT.lines() {
+        let bare = line.strip_prefix("# ").unwrap_or(line);
+        let key = bare.split_once(" = ").map(|(key, _)| key);
+        let key = key.filter(|key| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            section = name.replace(".example", ".*").replace(".each", ".*").replace(".weekly", ".*");
+        }
+        if let Some(key) = key {
+            keys.insert(format!("{section}.{key}"));
+        }
+        text.push_str(if key.is_some() { bare } else { line });
+        text.push('\n');
+    }
+    (text, keys)
+}
+
+#[test]
+fn the_default_file_documents_every_key_and_no_other() {
+    let (text, documented) = documented();
+    let known: BTreeSet<String> = KEYS.iter().map(|key| key.path.to_owned()).collect();
+    assert_eq!(documented, known);
+    let mut errors = Vec::new();
+    Settings::read(Some("tidings.toml"), &text, &mut errors);
+    assert_eq!(errors, [], "a value that is commented out is of the wrong kind");
+}
+
+#[test]
+fn the_values_shown_for_keys_without_a_default_are_good_ones() {
+    let (text, _) = documented();
+    // Git and a directory exclude each other; everything else may be set at once.
+    let text = text.replace("directory = \"examples/newsletter\"", "");
+    let text = text.replace("transport = \"outbox\"", "transport = \"smtp\"");
+    let config = with(&text, &[]);
+    assert!(matches!(config.newsletters[0].source.place, SourcePlace::Git { .. }));
+}
+
+#[test]
+fn every_key_commented_out_for_a_newsletter_shows_the_value_it_inherits() {
+    let (text, _) = documented();
+    let settings = Settings::read(None, &text, &mut Vec::new()).unwrap();
+    for (own, default) in [
+        ("newsletters.example.language", "defaults.language"),
+        ("newsletters.example.timezone", "defaults.timezone"),
+        ("newsletters.example.feed_entries", "defaults.feed_entries"),
+        ("newsletters.example.source.include", "defaults.include"),
+        ("newsletters.example.source.exclude", "defaults.exclude"),
+        ("newsletters.example.cadences.each.grace", "defaults.grace"),
+    ] {
+        assert_eq!(settings.leaves[own].raw, settings.leaves[default].raw, "{own}");
+    }
+}
+
+#[test]
+fn the_examples_in_error_messages_are_values_that_would_be_taken() {
+    for key in KEYS {
+        let value: toml::Value = key.example.parse().unwrap();
+        let text = value.as_str().unwrap_or_default();
+        let good = match key.path.rsplit('.').next().unwrap() {
+            "public" | "private" => values::listen(text).is_ok(),
+            "cron" => values::schedule(text, chrono_tz::Tz::UTC).is_ok(),
+            "timezone" => values::timezone(text).is_ok(),
+            "poll" | "settle" | "grace" | "timeout" | "retry_first" | "retry_most" | "retry_period" => {
+                values::duration(text).is_ok()
+            }
+            "from" => values::mailbox(text).is_ok(),
+            "reply_to" | "return_path" => values::address(text).is_ok(),
+            "host" => values::host(text).is_ok(),
+            _ => true,
+        };
+        assert!(good, "{} = {}", key.path, key.example);
+    }
+}
