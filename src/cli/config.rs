@@ -13,7 +13,7 @@ pub struct ShowConfig {}
 impl ShowConfig {
     pub fn run(&self, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         if json {
-            super::output::json(&config.effective_value())?;
+            super::output::json(&toml::from_str::<serde_json::Value>(&config.effective())?)?;
         } else {
             print!("{}", config.effective());
         }
