@@ -15,7 +15,7 @@ pub(super) struct Reader<'a> {
 }
 
 /// A value that is set, with the path where it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(super) struct Found<'a> {
     pub(super) key: &'a str,
     leaf: &'a Leaf,

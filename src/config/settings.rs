@@ -1,6 +1,7 @@
 //! The texts of the configuration before they mean anything: which key has which TOML value, and where it was set.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -35,15 +36,15 @@ impl Raw {
     }
 }
 
-/// A value and where it was set.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A value and where it was set. Without `Debug`: it may be a secret.
+#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Leaf {
     pub(super) raw: Raw,
     pub(super) origin: Origin,
 }
 
 /// The values of one file, or of several layers.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Settings {
     /// By path, such as `mail.smtp.port`.
     pub(super) leaves: BTreeMap<String, Leaf>,
@@ -51,6 +52,13 @@ pub(super) struct Settings {
     pub(super) sections: BTreeMap<String, Origin>,
     /// Keys whose value is of the wrong kind, and sections with a name that is none: reported once, not as missing too.
     pub(super) broken: BTreeSet<String>,
+}
+
+/// Keys without values, some of which are secrets.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.leaves.keys()).finish()
+    }
 }
 
 impl Settings {

@@ -136,8 +136,9 @@ fn a_file_that_cannot_be_read_is_named() {
 fn the_effective_configuration_says_who_set_what_and_hides_secrets() {
     let text = format!("mail.smtp.password = \"hunter2\"\nmail.smtp.username = \"me\"\n{MINIMAL}");
     let url = ("TIDINGS_DATABASE__URL", "postgres://me:hunter2@db.example.org/news");
-    let shown = with(&text, &[url]).effective();
-    assert!(!shown.contains("hunter2"), "{shown}");
+    let config = with(&text, &[url]);
+    let shown = config.effective();
+    assert!(!shown.contains("hunter2") && !format!("{config:?}").contains("hunter2"), "{shown}");
     for line in [
         "public = \"127.0.0.1:8080\"\n",
         "password = \"***\"  # from my.toml:1\n",
