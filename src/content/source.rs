@@ -19,7 +19,7 @@ pub struct Source(Kind);
 #[derive(Debug)]
 enum Kind {
     Directory(Arc<Directory>, Watch),
-    Git(Repository),
+    Git(Box<Repository>),
 }
 
 /// What the source held at one moment: a commit, or one walk of a directory.
@@ -97,7 +97,8 @@ impl Source {
                 Kind::Directory(Arc::new(Directory::new(root.clone(), patterns)), Watch::new(root))
             }
             config::SourcePlace::Git { url, branch } => {
-                Kind::Git(Repository::new(mirror, url, branch.clone(), config.folder.clone(), patterns))
+                let folder = config.folder.clone();
+                Kind::Git(Box::new(Repository::new(mirror, url, branch.clone(), folder, patterns)))
             }
         }))
     }

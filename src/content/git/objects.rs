@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn trees_are_read_with_their_kinds_and_odd_names() {
-        let tree = b"100644 blob aa       2\ta b.md\0120000 blob bb       3\tl\0160000 commit cc       -\ts\0100755 blob dd\t\xff.md\0040000 tree ee\td\0";
+        let tree = b"100644 blob aa       2\ta b.md\x00120000 blob bb       3\tl\x00160000 commit cc       -\ts\x00100755 blob dd\t\xff.md\x00040000 tree ee\td\0";
         let found: Vec<_> = entries(tree).map(|e| (e.kind, e.id, e.size, e.path.into_owned(), e.is_lossy)).collect();
         assert_eq!(
             found,

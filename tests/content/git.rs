@@ -1,127 +1,19 @@
-//! The content port on real repositories and real directories.
+//! Repositories: made with the git program, read through a mirror.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use tempfile::TempDir;
-use tidings::config;
-use tidings::content::{Snapshot, Source, SourceError};
-use tidings::types::{Rule, Secret};
+use tidings::content::Snapshot;
+use tidings::types::Rule;
 
-const DEADLINE: Duration = Duration::from_secs(30);
-
-/// A repository with a work tree, and room for the mirror beside it.
-struct Repo {
-    home: TempDir,
-}
-
-impl Repo {
-    fn new() -> Self {
-        let repo = Self { home: TempDir::new().unwrap() };
-        fs::create_dir(repo.path()).unwrap();
-        repo.git(&["init", "--quiet", "--initial-branch=main"]);
-        repo
-    }
-
-    fn path(&self) -> PathBuf {
-        self.home.path().join("work")
-    }
-
-    fn mirror(&self) -> PathBuf {
-        self.home.path().join("mirrors/news.git")
-    }
-
-    fn git(&self, arguments: &[&str]) -> String {
-        self.git_at(0, arguments, "")
-    }
-
-    /// Runs git at a number of seconds after the start of 2020, UTC.
-    fn git_at(&self, seconds: i64, arguments: &[&str], input: &str) -> String {
-        let date = format!("{} +0000", 1_577_836_800 + seconds);
-        let mut child = Command::new("git")
-            .current_dir(self.path())
-            .args(["-c", "protocol.file.allow=always"])
-            .args(arguments)
-            .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .envs([("GIT_AUTHOR_NAME", "Ed"), ("GIT_AUTHOR_EMAIL", "ed@news.example"), ("GIT_AUTHOR_DATE", &date)])
-            .envs([("GIT_COMMITTER_NAME", "Ed"), ("GIT_COMMITTER_EMAIL", "ed@news.example")])
-            .env("GIT_COMMITTER_DATE", &date)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    fn write(&self, path: &str, text: &str) {
-        write(&self.path(), path, text);
-    }
-
-    fn commit(&self, seconds: i64) -> String {
-        self.git(&["add", "--all"]);
-        self.git_at(seconds, &["commit", "--quiet", "--allow-empty", "--message", "x"], "");
-        self.git(&["rev-parse", "HEAD"])
-    }
-
-    fn source(&self) -> Source {
-        self.source_of(self.path().to_str().unwrap(), None, "").unwrap()
-    }
-
-    fn source_of(&self, url: &str, branch: Option<&str>, folder: &str) -> Result<Source, SourceError> {
-        let place = config::SourcePlace::Git { url: Secret::new(url), branch: branch.map(str::to_owned) };
-        Source::open(&configured(place, folder), &self.mirror())
-    }
-
-    async fn failure(&self, url: &str, branch: Option<&str>, folder: &str) -> String {
-        let source = self.source_of(url, branch, folder).unwrap();
-        let error = source.snapshot(DEADLINE).await.unwrap_err().to_string();
-        error.replace(self.home.path().to_str().unwrap(), "HOME")
-    }
-}
-
-fn configured(place: config::SourcePlace, folder: &str) -> config::Source {
-    let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
-    config::Source {
-        place,
-        folder: folder.into(),
-        include: texts(&["**/*.md", "**/*.markdown"]),
-        exclude: texts(&["**/README.md", "**/_*.md"]),
-    }
-}
-
-fn directory(path: &Path) -> Source {
-    let place = config::SourcePlace::Directory(path.to_owned());
-    Source::open(&configured(place, ""), Path::new("unused")).unwrap()
-}
-
-fn write(root: &Path, path: &str, text: &str) {
-    let full = root.join(path);
-    fs::create_dir_all(full.parent().unwrap()).unwrap();
-    fs::write(full, text).unwrap();
-}
-
-fn listed(snapshot: &Snapshot) -> Vec<&str> {
-    snapshot.documents.iter().map(|(path, _)| path.as_str()).collect()
-}
+use super::{DEADLINE, Repo, directory_source, listed, texts};
 
 fn refused(snapshot: &Snapshot) -> Vec<String> {
     snapshot.refused.iter().map(ToString::to_string).collect()
-}
-
-async fn texts(source: &Source, snapshot: &Snapshot) -> Vec<String> {
-    let read = source.read(snapshot, &snapshot.documents).await.unwrap();
-    read.into_iter().map(|document| String::from_utf8(document.unwrap().bytes).unwrap()).collect()
 }
 
 /// A listener that takes connections and does with them what it is told, on a thread of its own.
@@ -235,7 +127,7 @@ async fn a_document_that_is_too_large_is_a_finding_and_the_others_are_read() {
     repo.write("a.md", "1");
     repo.write("huge.md", &"x".repeat(1024 * 1024 + 1));
     repo.commit(0);
-    for source in [repo.source(), directory(&repo.path())] {
+    for source in [repo.source(), directory_source(&repo.path())] {
         let snapshot = source.snapshot(DEADLINE).await.unwrap();
         let read = source.read(&snapshot, &snapshot.documents).await.unwrap();
         assert_eq!(read[0].as_ref().unwrap().bytes, b"1");
@@ -424,158 +316,8 @@ async fn three_thousand_documents_take_seconds() {
 }
 
 #[tokio::test]
-async fn a_directory_is_listed_and_read_with_git_s_blob_ids() {
-    let repo = Repo::new();
-    for path in ["b.md", "2020/a.md", "README.md", "x.txt", ".hidden/a.md"] {
-        repo.write(path, path);
-    }
-    repo.commit(0);
-    let source = directory(&repo.path());
-    let by_git = repo.source().snapshot(DEADLINE).await.unwrap();
-    let first = source.snapshot(DEADLINE).await.unwrap();
-    assert_eq!((first.commit.as_str(), &first.documents), ("", &by_git.documents));
-    assert_eq!(texts(&source, &first).await, ["2020/a.md", "b.md"]);
-
-    repo.write("b.md", "edited");
-    repo.write("c.md", "added");
-    fs::remove_file(repo.path().join("2020/a.md")).unwrap();
-    let second = source.snapshot(DEADLINE).await.unwrap();
-    assert_eq!(listed(&second), ["b.md", "c.md"]);
-    assert_eq!(texts(&source, &second).await, ["edited", "added"]);
-    assert!(matches!(source.read(&first, &first.documents).await, Err(SourceError::Io { .. })), "a.md is gone");
-}
-
-#[tokio::test]
-async fn a_poll_of_an_unchanged_directory_reads_no_file() {
-    let home = TempDir::new().unwrap();
-    write(home.path(), "a.md", "one");
-    let source = directory(home.path());
-    let first = source.snapshot(DEADLINE).await.unwrap();
-    // Other bytes behind the same size and time: only who reads the file can notice.
-    let path = home.path().join("a.md");
-    let time = fs::metadata(&path).unwrap().modified().unwrap();
-    fs::write(&path, "two").unwrap();
-    fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
-    assert_eq!(source.snapshot(DEADLINE).await.unwrap().documents, first.documents);
-    let later = time + Duration::from_secs(5);
-    fs::File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
-    let second = source.snapshot(DEADLINE).await.unwrap();
-    assert_ne!(second.documents, first.documents);
-    let read = source.read(&second, &second.documents).await.unwrap().remove(0).unwrap();
-    let seconds = later.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
-    assert_eq!(read.changed_at.timestamp(), i64::try_from(seconds).unwrap());
-}
-
-#[tokio::test]
-async fn nothing_leaves_a_directory() {
-    let home = TempDir::new().unwrap();
-    let root = home.path().join("news");
-    write(home.path(), "secret.md", "secret");
-    write(&root, "a.md", "1");
-    write(&root, "images/a.png", "png");
-    write(&root, ".git/config", "password");
-    symlink("../secret.md", root.join("link.md")).unwrap();
-    symlink("..", root.join("up")).unwrap();
-    fs::write(root.join(std::ffi::OsStr::from_bytes(b"\xff.md")), "2").unwrap();
-    let source = directory(&root);
-    let snapshot = source.snapshot(DEADLINE).await.unwrap();
-    assert_eq!(listed(&snapshot), ["a.md"]);
-    let places: Vec<_> = snapshot.refused.iter().map(|f| (f.rule, f.place.path.as_str())).collect();
-    assert_eq!(places, [(Rule::UnsafePath, "link.md"), (Rule::UnsafePath, "\u{fffd}.md")]);
-    assert_eq!(source.asset("images/a.png", 10).await.unwrap().unwrap(), b"png");
-    for path in ["../secret.md", "link.md", "up/secret.md", "up/news/a.md", ".git/config", "images", "no.png", "a.md/x"]
-    {
-        assert_eq!(source.asset(path, 1000).await.unwrap(), None, "{path}");
-    }
-    // A document that became a link after it was listed.
-    fs::remove_file(root.join("a.md")).unwrap();
-    symlink("../secret.md", root.join("a.md")).unwrap();
-    let read = source.read(&snapshot, &snapshot.documents).await.unwrap().remove(0);
-    assert_eq!(read.unwrap_err().rule, Rule::UnsafePath);
-}
-
-#[tokio::test]
-async fn a_directory_that_vanishes_is_an_error_until_it_is_back() {
-    let home = TempDir::new().unwrap();
-    let root = home.path().join("news");
-    write(&root, "a.md", "1");
-    let source = directory(&root);
-    let before = source.snapshot(DEADLINE).await.unwrap();
-    fs::remove_dir_all(&root).unwrap();
-    let error = source.snapshot(DEADLINE).await.unwrap_err().to_string();
-    assert_eq!(
-        error,
-        format!(
-            "the directory {} is not there: No such file or directory (os error 2). Make it, or correct `path` of the \
-             source; the issues read last stay published until then.",
-            root.display()
-        )
-    );
-    write(&root, "a.md", "1");
-    assert_eq!(source.snapshot(DEADLINE).await.unwrap().documents, before.documents);
-}
-
-/// Writes a file again and again until the source says that something changed.
-async fn tells_of_a_write(source: &Source, root: &Path) -> bool {
-    let writes = async {
-        for number in 0.. {
-            tokio::time::sleep(Duration::from_millis(600)).await;
-            write(root, "2020/a.md", &format!("{number}"));
-        }
-    };
-    tokio::select! {
-        () = source.changed() => true,
-        () = writes => false,
-        () = tokio::time::sleep(Duration::from_secs(20)) => false,
-    }
-}
-
-#[tokio::test]
-async fn a_directory_tells_when_it_changes_also_after_it_was_away() {
-    let home = TempDir::new().unwrap();
-    let root = home.path().join("news");
-    write(&root, "a.md", "1");
-    let source = directory(&root);
-    assert!(tells_of_a_write(&source, &root).await);
-
-    fs::remove_dir_all(&root).unwrap();
-    source.changed().await;
-    source.snapshot(DEADLINE).await.unwrap_err();
-    let away = tokio::time::timeout(Duration::from_millis(300), source.changed()).await;
-    assert!(away.is_err(), "there is nothing to watch");
-    fs::create_dir_all(&root).unwrap();
-    assert!(tells_of_a_write(&source, &root).await);
-}
-
-#[tokio::test]
-async fn reading_a_directory_is_no_change_of_it() {
-    let home = TempDir::new().unwrap();
-    write(home.path(), "a.md", "1");
-    let source = directory(home.path());
-    let reads = async {
-        tokio::time::sleep(Duration::from_millis(500)).await;
-        let snapshot = source.snapshot(DEADLINE).await.unwrap();
-        source.read(&snapshot, &snapshot.documents).await.unwrap();
-        write(home.path(), ".git/index.lock", "");
-        tokio::time::sleep(Duration::from_millis(700)).await;
-    };
-    tokio::select! {
-        () = source.changed() => panic!("our own reading was told as a change"),
-        () = reads => {}
-    }
-}
-
-#[tokio::test]
 async fn a_repository_never_tells() {
     let repo = Repo::new();
     let source = repo.source();
     assert!(tokio::time::timeout(Duration::from_millis(100), source.changed()).await.is_err());
-}
-
-#[test]
-fn a_pattern_that_is_none_is_refused_at_once() {
-    let mut source = configured(config::SourcePlace::Directory("x".into()), "");
-    source.exclude.push("{a".into());
-    let error = Source::open(&source, Path::new("m")).unwrap_err().to_string();
-    assert!(error.starts_with("\"{a\" is not a pattern: "), "{error}");
 }
