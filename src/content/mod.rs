@@ -5,6 +5,8 @@
 
 mod directory;
 mod git;
+mod paths;
 mod source;
+mod watch;
 
 pub use source::{Snapshot, Source, SourceError};

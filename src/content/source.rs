@@ -1,15 +1,26 @@
 //! One source, whichever kind it is.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::directory::Directory;
+use super::git::Repository;
+use super::paths::Patterns;
+use super::watch::Watch;
 use crate::config;
 use crate::issue::Document;
 use crate::types::Finding;
 
 /// A content source of one newsletter.
 #[derive(Debug)]
-pub struct Source {}
+pub struct Source(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Directory(Arc<Directory>, Watch),
+    Git(Box<Repository>),
+}
 
 /// What the source held at one moment: a commit, or one walk of a directory.
 #[derive(Clone, Debug)]
@@ -61,6 +72,16 @@ pub enum SourceError {
         /// Why.
         why: String,
     },
+    /// The patterns select more files than a newsletter has issues.
+    #[error(
+        "{what} has {count} documents. Set `folder`, `include` or `exclude` of the source so that only issues are selected."
+    )]
+    TooMany {
+        /// The path or the URL without credentials.
+        what: String,
+        /// How many there are.
+        count: usize,
+    },
 }
 
 impl Source {
@@ -69,8 +90,17 @@ impl Source {
     /// # Errors
     /// When a pattern is not one.
     pub fn open(config: &config::Source, mirror: &Path) -> Result<Self, SourceError> {
-        let _ = (config, mirror);
-        todo!()
+        let patterns = Patterns::new(&config.include, &config.exclude)?;
+        Ok(Self(match &config.place {
+            config::SourcePlace::Directory(path) => {
+                let root = if config.folder.is_empty() { path.clone() } else { path.join(&config.folder) };
+                Kind::Directory(Arc::new(Directory::new(root.clone(), patterns)), Watch::new(root))
+            }
+            config::SourcePlace::Git { url, branch } => {
+                let folder = config.folder.clone();
+                Kind::Git(Box::new(Repository::new(mirror, url, branch.clone(), folder, patterns)))
+            }
+        }))
     }
 
     /// Fetches (a repository) and lists what is there now. `deadline` bounds a fetch.
@@ -78,11 +108,16 @@ impl Source {
     /// # Errors
     /// When the source cannot be read; nothing has changed then.
     pub async fn snapshot(&self, deadline: Duration) -> Result<Snapshot, SourceError> {
-        let _ = deadline;
-        todo!()
+        match &self.0 {
+            Kind::Directory(directory, _) => {
+                let directory = Arc::clone(directory);
+                blocking(move || directory.snapshot()).await
+            }
+            Kind::Git(repository) => repository.snapshot(deadline).await,
+        }
     }
 
-    /// Reads documents of a snapshot. A document over the size limit comes back as a finding.
+    /// Reads documents of a snapshot, in their order. A document over the size limit comes back as a finding.
     ///
     /// # Errors
     /// When the source cannot be read.
@@ -91,8 +126,14 @@ impl Source {
         snapshot: &Snapshot,
         documents: &[(String, String)],
     ) -> Result<Vec<Result<Document, Finding>>, SourceError> {
-        let _ = (snapshot, documents);
-        todo!()
+        match &self.0 {
+            Kind::Directory(directory, _) => {
+                let directory = Arc::clone(directory);
+                let paths: Vec<String> = documents.iter().map(|(path, _)| path.clone()).collect();
+                blocking(move || directory.read(&paths)).await
+            }
+            Kind::Git(repository) => repository.read(&snapshot.commit, documents).await,
+        }
     }
 
     /// The bytes of a file beside the issues as of the last snapshot that was fetched, `None` when it is not there, is not a plain file or is
@@ -101,13 +142,33 @@ impl Source {
     /// # Errors
     /// When the source cannot be read.
     pub async fn asset(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, SourceError> {
-        let _ = (path, limit);
-        todo!()
+        match &self.0 {
+            Kind::Directory(directory, _) => {
+                let (directory, path) = (Arc::clone(directory), path.to_owned());
+                blocking(move || directory.asset(&path, limit)).await
+            }
+            Kind::Git(repository) => repository.asset(path, limit).await,
+        }
     }
 
     /// Waits until something in the source may have changed: file notification for a directory. For a repository, or where notification
     /// does not work, it never returns: polling is what finds the change.
     pub async fn changed(&self) {
-        todo!()
+        match &self.0 {
+            Kind::Directory(_, watch) => watch.changed().await,
+            Kind::Git(_) => std::future::pending().await,
+        }
     }
+}
+
+/// Runs file system work away from the async threads.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, SourceError> + Send + 'static,
+) -> Result<T, SourceError> {
+    // Fails only when the work panicked or the runtime shuts down.
+    let failed = |error: tokio::task::JoinError| SourceError::Io {
+        path: "the source".into(),
+        source: std::io::Error::other(error),
+    };
+    tokio::task::spawn_blocking(work).await.map_err(failed)?
 }

@@ -10,7 +10,7 @@ use super::{Broken, Field, Value};
 
 /// The keys of a header, with lines counted within it.
 pub(super) fn read(header: &str) -> Result<Vec<Field>, Broken> {
-    if header.lines().all(|line| line.trim().is_empty() || line.starts_with('#')) {
+    if header.lines().all(|line| line.trim().is_empty() || line.trim_start().starts_with('#')) {
         return Ok(Vec::new());
     }
     let Keys(keys) = serde_saphyr::from_str_with_options(header, options()).map_err(|error| broken(&error))?;
