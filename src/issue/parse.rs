@@ -50,7 +50,7 @@ pub struct Issue {
     pub language: Option<String>,
     /// The summary the editor wrote, as plain text.
     pub summary: Option<String>,
-    /// The slug the editor wrote, else one made of the file name (without a leading date) or of the title.
+    /// The slug the editor wrote, else one made of the file name or of the title.
     pub slug: Slug,
     /// Path or URL of the lead image, as written.
     pub image: Option<String>,
@@ -200,30 +200,12 @@ fn slug(fields: &Fields<'_>, document: &Document, title: &str) -> Result<Slug, F
     })
 }
 
-/// The file name without a leading date and without its extension; of `index.md` the folder's name.
+/// The file name without its extension; of `index.md` the folder's name. A date in it stays: without it, every issue
+/// of many newsletters would be `update`.
 fn name_of(path: &str) -> &str {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let name = if stem == "index" { folder.rsplit('/').next().unwrap_or_default() } else { stem };
-    without_date(name).unwrap_or(name)
-}
-
-/// What follows `2020-03-12-`; nothing when the name is only a date.
-fn without_date(name: &str) -> Option<&str> {
-    let mut rest = name;
-    for (digits, last) in [(4..=4, false), (1..=2, false), (1..=2, true)] {
-        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-        if !digits.contains(&end) {
-            return None;
-        }
-        rest = rest.get(end..)?;
-        rest = match rest.strip_prefix(['-', '_']) {
-            Some(rest) => rest,
-            None if last && rest.is_empty() => rest,
-            None => return None,
-        };
-    }
-    Some(rest)
+    if stem == "index" { folder.rsplit('/').next().unwrap_or_default() } else { stem }
 }
 
 fn without_repeats(tags: Vec<String>) -> Vec<String> {
