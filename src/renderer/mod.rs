@@ -1,21 +1,33 @@
 //! The renderer: Markdown to sanitised HTML and plain text, and templates to pages and mails. Pure once templates are loaded.
 
+mod autolink;
+mod html;
+mod lines;
 pub mod mails;
-pub mod markdown;
+mod markdown;
 pub mod pages;
+mod raw;
 mod sanitise;
+mod table;
 mod templates;
 mod text;
 mod urls;
+mod wrap;
 
 pub use templates::{TemplateError, Templates};
 
+use pulldown_cmark::{Event, Tag, TagEnd};
 use url::Url;
 
 use crate::issue::{Content, Issue};
+use markdown::Markdown;
+use sanitise::{Assets, Audience};
 
 /// Changes whenever the same Markdown would render differently, so that the watcher renders everything again.
 pub const VERSION: u32 = 1;
+
+/// About two sentences: what a feed reader shows in its list and a mail program beside the subject.
+const SUMMARY: usize = 300;
 
 /// Where an issue stands, for making its URLs absolute.
 #[derive(Clone, Debug)]
@@ -33,6 +45,206 @@ pub struct Links {
 /// Renders an issue's Markdown. Never fails: whatever the Markdown holds, what comes out is safe HTML.
 #[must_use]
 pub fn render(issue: &Issue, links: &Links) -> Content {
-    let _ = (issue, links);
-    todo!()
+    let body = without_slots(&issue.body.replace("\r\n", "\n").replace('\r', "\n"));
+    let markdown = Markdown::read(&body);
+    let html = html::write(&markdown, issue.slug.as_str());
+    let assets = Assets::default();
+    if let Some(image) = &issue.image {
+        sanitise::note(urls::image(image, links).and_then(|target| target.file), &assets);
+    }
+    // Character references bring back what was taken out of the source, so each result is cleaned as well.
+    let cleaned = |audience| without_slots(&sanitise::clean(&html, audience, links, &assets));
+    Content {
+        web: cleaned(Audience::Web),
+        feed: cleaned(Audience::Feed),
+        mail: cleaned(Audience::Mail),
+        text: without_slots(&text::write(&markdown, links)),
+        summary: without_slots(&issue.summary.as_deref().map_or_else(|| first_words(&markdown), one_line)),
+        assets: std::mem::take(&mut *assets.lock().unwrap_or_else(std::sync::PoisonError::into_inner)),
+    }
+}
+
+/// The absolute URL of an issue's lead image, resolved as an image in its Markdown would be; its file is among
+/// the assets of [`render`]. `None` when it must not be loaded, as a `data:` URL.
+#[must_use]
+pub fn image_url(image: &str, links: &Links) -> Option<String> {
+    urls::image(image, links).map(|target| target.url)
+}
+
+/// Without the marks of the slots of [`crate::message`], so that no content can forge one, and without control
+/// characters, which neither XML nor mail can carry.
+fn without_slots(text: &str) -> String {
+    let forbidden = |c: char| {
+        matches!(c, '\u{E000}' | '\u{E001}' | '\u{FFFE}' | '\u{FFFF}') || (c.is_control() && c != '\n' && c != '\t')
+    };
+    text.replace(forbidden, "")
+}
+
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The first paragraph that says something and stands by itself, cut at a word.
+fn first_words(markdown: &Markdown) -> String {
+    let mut depth = 0_usize;
+    let paragraphs = markdown.body.iter().enumerate().filter_map(|(at, event)| {
+        match event {
+            Event::Start(Tag::Paragraph) if depth == 0 => {
+                let rest = markdown.body.get(at..).unwrap_or_default();
+                return rest.split(|event| matches!(event, Event::End(TagEnd::Paragraph))).next().map(markdown::plain);
+            }
+            Event::Start(Tag::BlockQuote(_) | Tag::List(_) | Tag::Table(_)) => depth += 1,
+            Event::End(TagEnd::BlockQuote(_) | TagEnd::List(_) | TagEnd::Table) => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        None
+    });
+    // A paragraph may be a tag of the site generator that the source is also fed to.
+    let says = |text: &String| !text.is_empty() && !text.starts_with("{{") && !text.starts_with("{%");
+    let paragraph = paragraphs.map(|text| one_line(&text)).find(says);
+    shorten(&paragraph.unwrap_or_else(|| one_line(&markdown::plain(&markdown.body))))
+}
+
+/// At most [`SUMMARY`] characters, cut at the last word that fits.
+fn shorten(text: &str) -> String {
+    let Some((end, _)) = text.char_indices().nth(SUMMARY) else { return text.to_owned() };
+    let start = text.get(..end).unwrap_or_default();
+    // Text without spaces, such as Chinese, is cut where it stands.
+    let words = start.rsplit_once(' ').map_or(start, |(words, _)| words);
+    format!("{}…", words.trim_end_matches(|c: char| c.is_whitespace() || ",;:–—-.".contains(c)))
+}
+
+#[cfg(test)]
+pub(crate) mod fixture {
+    //! An issue at `2026/03/index.md` and where it stands.
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::types::Slug;
+
+    pub(crate) fn links() -> Links {
+        let url = |text: &str| Url::parse(text).unwrap();
+        let february = url("https://news.example.org/2026/february/");
+        Links {
+            path: "2026/03/index.md".to_owned(),
+            issue: url("https://news.example.org/2026/march/"),
+            files: url("https://news.example.org/files/"),
+            documents: HashMap::from([("2026/02/index.md".to_owned(), february)]).into(),
+        }
+    }
+
+    pub(crate) fn issue(body: &str) -> Issue {
+        Issue {
+            id: None,
+            title: "March".to_owned(),
+            date: chrono::DateTime::parse_from_rfc3339("2026-03-12T00:00:00Z").unwrap(),
+            authors: vec![],
+            tags: vec![],
+            language: None,
+            summary: None,
+            slug: Slug::parse("march").unwrap(),
+            image: None,
+            draft: false,
+            body: body.to_owned(),
+            body_line: 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fixture::{issue, links};
+    use super::*;
+
+    const GOLDEN: &str = include_str!("../../tests/fixtures/renderer/issue.md");
+
+    fn rendered(body: &str) -> Content {
+        render(&issue(body), &links())
+    }
+
+    #[test]
+    fn the_golden_issue_comes_out_as_it_always_did() {
+        let content = rendered(GOLDEN);
+        assert_eq!(content.web, include_str!("../../tests/fixtures/renderer/issue.web.html"));
+        assert_eq!(content.mail, include_str!("../../tests/fixtures/renderer/issue.mail.html"));
+        assert_eq!(content.text, include_str!("../../tests/fixtures/renderer/issue.txt"));
+        assert_eq!(content.assets, ["2026/03/images/chart.png", "2026/03/notes.pdf"]);
+        assert_eq!(content.summary, "Spring is here, and with it the 3.0 release of the engine.");
+    }
+
+    #[test]
+    fn no_content_can_forge_a_slot() {
+        let body = "\u{E000}confirm\u{E001} &#xE000;confirm&#xE001; <b title='\u{E000}'>&#57344;</b>\n\n<i>\u{E001}&#xe001;</i>\n\n    \u{E000}";
+        let mut issue = issue(body);
+        issue.summary = Some("\u{E000}confirm\u{E001}".to_owned());
+        let content = render(&issue, &links());
+        for part in [&content.web, &content.feed, &content.mail, &content.text, &content.summary] {
+            assert!(part.contains("confirm") && !part.contains(['\u{E000}', '\u{E001}']), "{part}");
+        }
+    }
+
+    #[test]
+    fn the_summary_is_the_editors_or_the_first_paragraph_that_says_something() {
+        let long = format!("{} and more", "word ".repeat(100));
+        for (body, summary) in [
+            (
+                "![logo](a.png)\n\n{{< figure >}}\n\n- a list\n\n> a quote\n\nThe *first* [paragraph](b.md)\nhere[^1].\n\nx\n\n[^1]: n",
+                "The first paragraph here.",
+            ),
+            ("# Title\n\n- only a list", "Title only a list"),
+            (&long, &format!("{}…", "word ".repeat(60).trim_end())),
+            (&"数".repeat(400), &format!("{}…", "数".repeat(300))),
+            ("", ""),
+        ] {
+            assert_eq!(rendered(body).summary, summary);
+        }
+        let mut issue = issue("x");
+        issue.summary = Some("By\nhand".to_owned());
+        assert_eq!(render(&issue, &links()).summary, "By hand");
+    }
+
+    #[test]
+    fn the_lead_image_is_resolved_and_its_file_served() {
+        let mut issue = issue("![a](a.png)");
+        issue.image = Some("lead.png".to_owned());
+        assert_eq!(render(&issue, &links()).assets, ["2026/03/lead.png", "2026/03/a.png"]);
+        assert_eq!(image_url("lead.png", &links()).as_deref(), Some("https://news.example.org/files/2026/03/lead.png"));
+        assert_eq!(image_url("data:image/png;base64,x", &links()), None);
+    }
+
+    #[test]
+    fn markdown_that_no_person_would_write_takes_neither_the_stack_nor_the_day() {
+        // Each was linear from 64 KiB to 1 MiB; what grows with the square would stand out at these sizes already.
+        let megabyte = |unit: &str| unit.repeat((1 << 20) / unit.len());
+        let much = |unit: &str| unit.repeat((1 << 15) / unit.len());
+        let numbered = |unit: &str| (0..4000).map(|n| unit.replace('#', &n.to_string())).collect::<String>();
+        for (name, body) in [
+            ("[", megabyte("[")),
+            (">", megabyte(">")),
+            ("> lines", much("> > > > > > > > > > > > > > > > a\n")),
+            ("- ", much("- ")),
+            ("*a **b ", much("*a **b ")),
+            ("![", much("![")),
+            ("[a](", much("[a](")),
+            ("`", (1..1400).map(|n| "`".repeat(n) + " ").collect()),
+            ("<", much("<")),
+            ("<div>", much("<div>")),
+            ("a <b>", "a ".to_owned() + &much("<b>")),
+            ("<b n=#><p>", numbered("<b n=#><p>x</p>")),
+            ("<p><b n=#></p>", numbered("<p><b n=#></p>\n\n")),
+            ("attributes", "<a ".to_owned() + &numbered("a#=1 ") + ">"),
+            ("[^#]", numbered("x[^#]\n\n[^#]: y\n\n")),
+            ("tables", "|a|b|\n|-|-|\n".to_owned() + &much("|<i>|[x](y)|\n")),
+            ("headings", much("# a\n")),
+            ("<svg>", much("<svg>")),
+            ("https://", much("https://a.")),
+            ("https:// ", much("https://a)) ")),
+            ("x&", much("<p>&")),
+            ("<!--", much("<!--\n\n")),
+            ("</", "<svg>".to_owned() + &much("</a")),
+        ] {
+            let content = rendered(&body);
+            assert!(content.web.len() < 16 * body.len() + 1000, "{name}");
+        }
+    }
 }

@@ -172,3 +172,144 @@ page!(Notice, "web/notice.html");
 page!(Index, "web/index.html");
 page!(OutboxPage, "web/outbox.html");
 page!(MailPage, "web/mail.html");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame() -> Frame {
+        Frame {
+            newsletter: "News & <Views>".to_owned(),
+            description: "About \"things\"".to_owned(),
+            language: "en".to_owned(),
+            home: "https://news.example.org/".to_owned(),
+            style: "/style-1.css".to_owned(),
+            feeds: vec![FeedLink {
+                title: "Atom".to_owned(),
+                url: "https://news.example.org/atom.xml".to_owned(),
+                media_type: "application/atom+xml".to_owned(),
+            }],
+        }
+    }
+
+    fn line(year: i32) -> IssueLine {
+        IssueLine {
+            title: "<script>".to_owned(),
+            url: format!("https://news.example.org/{year}/"),
+            date: format!("{year}-03-12"),
+            date_words: format!("12 March {year}"),
+            year,
+            summary: "One & two".to_owned(),
+        }
+    }
+
+    fn issue_page() -> IssuePage {
+        IssuePage {
+            frame: frame(),
+            issue: line(2026),
+            authors: vec!["A".to_owned(), "B".to_owned()],
+            tags: vec!["c".to_owned()],
+            image: Some("https://news.example.org/files/lead.png".to_owned()),
+            html: "<p>Content</p>".to_owned(),
+            previous: Some(line(2025)),
+            next: None,
+            subscribe: "/subscribe".to_owned(),
+            cadences: vec![("weekly".to_owned(), "Weekly".to_owned())],
+        }
+    }
+
+    fn every_page() -> Vec<String> {
+        let templates = Templates::load(None).unwrap();
+        let style = "/style-1.css".to_owned();
+        let cadences = vec![("each".to_owned(), "Each".to_owned()), ("weekly".to_owned(), "Weekly".to_owned())];
+        let issues = vec![line(2026), line(2026), line(2025)];
+        let home = Home {
+            frame: frame(),
+            issues,
+            subscribe: "/subscribe".to_owned(),
+            cadences,
+            next: Some("on Friday".to_owned()),
+        };
+        let notice = Notice {
+            frame: None,
+            style: style.clone(),
+            heading: "<h>".to_owned(),
+            paragraphs: vec!["<p>".to_owned()],
+            button: Some("Confirm".to_owned()),
+        };
+        let mail = OutboxLine {
+            url: "/1".to_owned(),
+            subject: String::new(),
+            to: "a@example.org".to_owned(),
+            date: String::new(),
+        };
+        let index =
+            Index { style: style.clone(), newsletters: vec![("A".to_owned(), "B".to_owned(), "/a/".to_owned())] };
+        let outbox = OutboxPage { style: style.clone(), mails: vec![mail.clone()] };
+        let letter = MailPage {
+            style,
+            line: mail,
+            html_url: "/1.html".to_owned(),
+            text: "<text>".to_owned(),
+            source: "<source>".to_owned(),
+            back: "/".to_owned(),
+        };
+        vec![
+            home.render(&templates).unwrap(),
+            Home { issues: vec![], next: None, ..home }.render(&templates).unwrap(),
+            issue_page().render(&templates).unwrap(),
+            Notice { frame: Some(frame()), ..notice.clone() }.render(&templates).unwrap(),
+            notice.render(&templates).unwrap(),
+            index.render(&templates).unwrap(),
+            outbox.render(&templates).unwrap(),
+            letter.render(&templates).unwrap(),
+        ]
+    }
+
+    #[test]
+    fn no_page_needs_a_script_an_inline_style_or_another_host() {
+        for page in every_page() {
+            for forbidden in
+                ["<script", "<style", "style=", " onclick", "http://", "<h>", "<text>", "<source>", "<Views>"]
+            {
+                assert!(!page.contains(forbidden), "{forbidden} in {page}");
+            }
+            assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"), "{page}");
+            assert!(
+                page.contains("<link rel=\"stylesheet\" href=\"/style-1.css\">") && page.contains("<main"),
+                "{page}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_newsletters_pages_name_its_feeds_for_programs_and_for_people() {
+        let autodiscovery = "<link rel=\"alternate\" type=\"application/atom+xml\" title=\"News &amp; &lt;Views&gt; (Atom)\" href=\"https://news.example.org/atom.xml\">";
+        for page in every_page().iter().take(4) {
+            assert!(page.contains(autodiscovery), "{page}");
+            assert!(page.contains("<a href=\"https://news.example.org/atom.xml\""), "{page}");
+        }
+    }
+
+    #[test]
+    fn the_archive_is_grouped_by_year() {
+        let pages = every_page();
+        let home = pages.first().unwrap();
+        assert_eq!(
+            (home.matches("<h3>").count(), home.matches("<ol>").count(), home.matches("</ol>").count()),
+            (2, 2, 2)
+        );
+        assert_eq!(home.matches("type=\"radio\" name=\"cadence\"").count(), 2);
+        assert!(home.contains("The next one goes out on Friday."));
+        assert!(pages[1].contains("There is no issue yet."));
+    }
+
+    #[test]
+    fn an_issue_is_escaped_but_for_its_content() {
+        let page = issue_page().render(&Templates::load(None).unwrap()).unwrap();
+        assert!(page.contains("<h1>&lt;script&gt;</h1>") && page.contains("\n<p>Content</p>\n"), "{page}");
+        assert!(page.contains("<link rel=\"canonical\" href=\"https://news.example.org/2026/\">"), "{page}");
+        assert!(page.contains("<input type=\"hidden\" name=\"cadence\" value=\"weekly\">"), "{page}");
+        assert!(page.contains("12 March 2026</time> · A, B"), "{page}");
+    }
+}

@@ -1,1 +1,253 @@
-//! Allow-lists for feed, mail and web. Never svg, math, script or style.
+//! Allow-lists for feed, mail and web. Never svg, math, script, style, forms or frames.
+//!
+//! This is the security boundary: whatever the Markdown or the HTML in it says, what leaves here is harmless,
+//! and every URL in it is absolute. It also notes which files of the source the HTML shows.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ammonia::Builder;
+
+use super::{Links, urls};
+
+/// Who reads the HTML.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Audience {
+    /// Our own pages.
+    Web,
+    /// Feed readers, which sanitise again and know no style sheet.
+    Feed,
+    /// Mail programs, which know the HTML of 1999 and little of what came after.
+    Mail,
+}
+
+const TAGS: &[&str] = &[
+    "a",
+    "abbr",
+    "b",
+    "blockquote",
+    "br",
+    "caption",
+    "cite",
+    "code",
+    "dd",
+    "del",
+    "dfn",
+    "div",
+    "dl",
+    "dt",
+    "em",
+    "figcaption",
+    "figure",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "i",
+    "img",
+    "ins",
+    "kbd",
+    "li",
+    "mark",
+    "ol",
+    "p",
+    "pre",
+    "q",
+    "rp",
+    "rt",
+    "ruby",
+    "s",
+    "samp",
+    "small",
+    "span",
+    "strong",
+    "sub",
+    "sup",
+    "table",
+    "tbody",
+    "td",
+    "tfoot",
+    "th",
+    "thead",
+    "time",
+    "tr",
+    "u",
+    "ul",
+    "var",
+    "wbr",
+];
+
+/// What a mail program shows wrongly or not at all; the content stays.
+const NOT_IN_MAIL: &[&str] = &["details", "section", "summary"];
+
+/// Elements whose content goes with them. Their text is code, or a fallback for code.
+pub(super) const WITH_CONTENT: &[&str] = &[
+    "script", "style", "svg", "math", "iframe", "object", "embed", "noscript", "noembed", "noframes", "template",
+    "textarea", "select", "title",
+];
+
+const ATTRIBUTES: &[(&str, &[&str])] = &[
+    ("a", &["href"]),
+    ("abbr", &["title"]),
+    ("details", &["open"]),
+    ("img", &["src", "alt", "title", "width", "height"]),
+    ("ol", &["start"]),
+    ("td", &["colspan", "rowspan"]),
+    ("th", &["colspan", "rowspan", "scope"]),
+    ("time", &["datetime"]),
+];
+
+/// Presentational, but all that is left where `style` and style sheets are not to be had.
+const ALIGNED: &[&str] = &["div", "h1", "h2", "h3", "h4", "h5", "h6", "p", "td", "th", "tr"];
+
+/// The classes that our own Markdown writer sets and our style sheet knows.
+const CLASSES: &[(&str, &[&str])] = &[
+    ("blockquote", &["alert-note", "alert-tip", "alert-important", "alert-warning", "alert-caution"]),
+    ("section", &["footnotes"]),
+    ("li", &["task"]),
+];
+
+/// Files of the source that the HTML shows, in order.
+pub(super) type Assets = Arc<Mutex<Vec<String>>>;
+
+/// Whether any audience gets the element.
+pub(super) fn knows(tag: &str) -> bool {
+    TAGS.contains(&tag) || NOT_IN_MAIL.contains(&tag)
+}
+
+/// Cleans a fragment for an audience and notes the files it shows.
+pub(super) fn clean(html: &str, audience: Audience, links: &Links, assets: &Assets) -> String {
+    let mut builder = Builder::empty();
+    let mail = audience == Audience::Mail;
+    builder
+        .tags(TAGS.iter().copied().chain(NOT_IN_MAIL.iter().copied().filter(|_| !mail)).collect())
+        .clean_content_tags(WITH_CONTENT.iter().copied().collect())
+        .tag_attributes(ATTRIBUTES.iter().map(|(tag, names)| (*tag, names.iter().copied().collect())).collect())
+        .tag_attribute_values(alignments())
+        .generic_attributes(HashSet::from(["lang", "dir"]))
+        .url_schemes(urls::LINK_SCHEMES.iter().copied().collect())
+        .link_rel(None)
+        .attribute_filter(filter(audience, links, assets));
+    if audience == Audience::Web {
+        builder
+            .add_generic_attributes(["id"])
+            .link_rel(Some("noopener noreferrer"))
+            .allowed_classes(CLASSES.iter().map(|(tag, names)| (*tag, names.iter().copied().collect())).collect())
+            .set_tag_attribute_value("img", "loading", "lazy");
+    }
+    builder.clean(html).to_string()
+}
+
+fn alignments() -> HashMap<&'static str, HashMap<&'static str, HashSet<&'static str>>> {
+    let values = HashSet::from(["left", "center", "right"]);
+    ALIGNED.iter().map(|tag| (*tag, HashMap::from([("align", values.clone())]))).collect()
+}
+
+type Filter = Box<dyn for<'u> Fn(&str, &str, &'u str) -> Option<Cow<'u, str>> + Send + Sync>;
+
+fn filter(audience: Audience, links: &Links, assets: &Assets) -> Filter {
+    let (links, assets) = (links.clone(), assets.clone());
+    Box::new(move |element, attribute, value| match (element, attribute) {
+        (_, "href") => {
+            let target = urls::link(value, &links)?;
+            note(target.file, &assets);
+            Some(Cow::Owned(if audience == Audience::Web { within_page(target.url, &links) } else { target.url }))
+        }
+        (_, "src") => {
+            let target = urls::image(value, &links)?;
+            note(target.file, &assets);
+            Some(Cow::Owned(target.url))
+        }
+        (_, "width" | "height") => value.trim_end_matches('%').parse::<u16>().is_ok().then_some(Cow::Borrowed(value)),
+        (_, "id") => value.chars().all(|c| c.is_alphanumeric() || "-_.:".contains(c)).then_some(Cow::Borrowed(value)),
+        _ => Some(Cow::Borrowed(value)),
+    })
+}
+
+/// A link into the page that it stands on is a fragment there, so that it works on a preview as well.
+fn within_page(url: String, links: &Links) -> String {
+    match url.strip_prefix(links.issue.as_str()) {
+        Some(fragment) if fragment.starts_with('#') => fragment.to_owned(),
+        _ => url,
+    }
+}
+
+pub(super) fn note(file: Option<String>, assets: &Assets) {
+    let mut assets = assets.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(file) = file.filter(|file| !assets.contains(file)) {
+        assets.push(file);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::links;
+    use super::*;
+
+    fn cleaned(html: &str, audience: Audience) -> String {
+        clean(html, audience, &links(), &Assets::default())
+    }
+
+    #[test]
+    fn nothing_that_runs_or_frames_gets_through_to_anyone() {
+        for (html, left) in [
+            ("<script>alert(1)</script>x", "x"),
+            ("<svg><script>alert(1)</script><text>t</text></svg>x", "x"),
+            ("<math><mtext><style><img src=x onerror=alert(1)></style></mtext></math>x", "x"),
+            ("<style>p{}</style>x", "x"),
+            ("<iframe src='https://example.org'></iframe>x", "x"),
+            ("<form action='/'><input name=a><button>Go</button></form>", "Go"),
+            ("<p onclick='alert(1)' style='color:red' class=x>x</p>", "<p>x</p>"),
+            ("<a>x</a>", "<a>x</a>"),
+            ("<img alt=x src='data:image/svg+xml,<svg/>'>", "<img alt=\"x\">"),
+            ("<base href='https://evil.example'><meta http-equiv=refresh><link rel=stylesheet href=x>x", "x"),
+            ("a<!-- b -->c", "ac"),
+            ("<noscript><p title='</noscript><img alt=y onerror=alert(1)>'></noscript>x", "<img alt=\"y\">'&gt;x"),
+        ] {
+            let web = cleaned(html, Audience::Web)
+                .replace(" rel=\"noopener noreferrer\"", "")
+                .replace(" loading=\"lazy\"", "");
+            assert_eq!(web, left, "{html}");
+            for audience in [Audience::Feed, Audience::Mail] {
+                assert_eq!(cleaned(html, audience), left, "{audience:?} {html}");
+            }
+        }
+    }
+
+    #[test]
+    fn each_audience_gets_what_it_can_use() {
+        let html = "<a id=x href='#a'>l</a><img src=a.png><details><summary>s</summary>d</details>";
+        let files = "https://news.example.org/files/2026/03/a.png";
+        let issue = "https://news.example.org/2026/march/#a";
+        assert_eq!(
+            cleaned(html, Audience::Web),
+            format!(
+                "<a id=\"x\" href=\"#a\" rel=\"noopener noreferrer\">l</a><img src=\"{files}\" loading=\"lazy\"><details><summary>s</summary>d</details>"
+            )
+        );
+        assert_eq!(
+            cleaned(html, Audience::Feed),
+            format!("<a href=\"{issue}\">l</a><img src=\"{files}\"><details><summary>s</summary>d</details>")
+        );
+        assert_eq!(cleaned(html, Audience::Mail), format!("<a href=\"{issue}\">l</a><img src=\"{files}\">sd"));
+    }
+
+    #[test]
+    fn files_are_noted_once_and_in_order() {
+        let assets = Assets::default();
+        clean("<img src=b.png><a href=a.pdf>a</a><img src=b.png><a href='#x'>x</a>", Audience::Feed, &links(), &assets);
+        assert_eq!(*assets.lock().unwrap(), ["2026/03/b.png", "2026/03/a.pdf"]);
+    }
+
+    #[test]
+    fn sizes_and_ids_are_plain() {
+        assert_eq!(
+            cleaned("<img alt=a width='100%' height='9999999'><p id='a b'>x</p>", Audience::Web),
+            "<img alt=\"a\" width=\"100%\" loading=\"lazy\"><p>x</p>"
+        );
+    }
+}

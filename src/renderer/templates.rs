@@ -1,21 +1,75 @@
 //! minijinja templates: compiled in, and replaced file by file from a directory.
 
+use std::fs;
 use std::path::Path;
+
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+
+use super::wrap::{COLUMNS, underlined, wrap};
+
+macro_rules! built_in {
+    ($($name:literal),* $(,)?) => {
+        /// Every template by name. A directory can replace these and no others.
+        const BUILT_IN: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../templates/", $name)))),*];
+    };
+}
+
+built_in![
+    "email/base.html",
+    "email/confirmation/body.html",
+    "email/confirmation/body.txt",
+    "email/confirmation/subject.txt",
+    "email/digest/body.html",
+    "email/digest/body.txt",
+    "email/digest/subject.txt",
+    "web/base.html",
+    "web/home.html",
+    "web/index.html",
+    "web/issue.html",
+    "web/mail.html",
+    "web/notice.html",
+    "web/outbox.html",
+    "web/style.css",
+    "web/subscribe.html",
+];
+
+/// The style sheet is served as it is, not rendered.
+const STYLE: &str = "web/style.css";
 
 /// The loaded templates.
 #[derive(Debug)]
-pub struct Templates {}
+pub struct Templates {
+    environment: Environment<'static>,
+    style: String,
+    style_name: String,
+}
 
 /// A template that does not load or does not render.
 #[derive(Debug, thiserror::Error)]
 #[error("template {name}{}: {why}", line.map(|l| format!(":{l}")).unwrap_or_default())]
 pub struct TemplateError {
-    /// Name, such as `web/issue.html`.
+    /// Name, such as `web/issue.html`; of a file in an overriding directory, its path.
     pub name: String,
     /// Line, from 1.
     pub line: Option<usize>,
     /// What is wrong.
     pub why: String,
+}
+
+impl TemplateError {
+    fn file(path: &Path, why: String) -> Self {
+        Self { name: path.display().to_string(), line: None, why }
+    }
+
+    fn template(name: &str, error: &minijinja::Error) -> Self {
+        let kind = error.kind().to_string();
+        Self {
+            name: error.name().unwrap_or(name).to_owned(),
+            line: error.line(),
+            why: error.detail().map_or_else(|| kind.clone(), |detail| format!("{kind}: {detail}")),
+        }
+    }
 }
 
 impl Templates {
@@ -24,8 +78,29 @@ impl Templates {
     /// # Errors
     /// When a template does not parse, or a file in `directory` has a name that no template has.
     pub fn load(directory: Option<&Path>) -> Result<Self, TemplateError> {
-        let _ = directory;
-        todo!()
+        let mut files = Vec::new();
+        if let Some(directory) = directory {
+            read(directory, "", &mut files)?;
+        }
+        let mut environment = environment();
+        let mut style = String::new();
+        for (name, built_in) in BUILT_IN {
+            let (path, source) = files
+                .iter()
+                .find(|(file, ..)| file == name)
+                .map_or((*name, *built_in), |(_, path, source)| (path.as_str(), source.as_str()));
+            if *name == STYLE {
+                source.clone_into(&mut style);
+            } else {
+                environment.add_template_owned(*name, source.to_owned()).map_err(|error| TemplateError {
+                    name: path.to_owned(),
+                    ..TemplateError::template(name, &error)
+                })?;
+            }
+        }
+        let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
+        let hash: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self { environment, style, style_name: format!("style-{hash}.css") })
     }
 
     /// Renders `name` with a context. `.html` templates escape, `.txt` templates do not.
@@ -33,7 +108,185 @@ impl Templates {
     /// # Errors
     /// When the template names something that the context has not.
     pub fn render(&self, name: &str, context: impl serde::Serialize) -> Result<String, TemplateError> {
-        let _ = (name, context);
-        todo!()
+        let template = self.environment.get_template(name).map_err(|error| TemplateError::template(name, &error))?;
+        template.render(Serde(context)).map_err(|error| TemplateError::template(name, &error))
+    }
+
+    /// The style sheet of the web pages.
+    #[must_use]
+    pub fn style(&self) -> &str {
+        &self.style
+    }
+
+    /// A file name for the style sheet that changes with its content, `style-<8 hex digits>.css`, so that
+    /// browsers may keep it for ever.
+    #[must_use]
+    pub fn style_name(&self) -> &str {
+        &self.style_name
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_auto_escape_callback(|name| {
+        if Path::new(name).extension().is_some_and(|extension| extension == "html") {
+            AutoEscape::Html
+        } else {
+            AutoEscape::None
+        }
+    });
+    if let Ok(syntax) = minijinja::syntax::SyntaxConfig::builder()
+        .trim_blocks(true)
+        .lstrip_blocks(true)
+        .keep_trailing_newline(true)
+        .build()
+    {
+        environment.set_syntax(syntax);
+    }
+    environment.set_formatter(|out, state, value| match value.as_str() {
+        Some(text) if matches!(state.auto_escape(), AutoEscape::Html) && !value.is_safe() => {
+            out.write_str(&escape(text)).map_err(minijinja::Error::from)
+        }
+        _ => minijinja::escape_formatter(out, state, value),
+    });
+    environment.add_filter("wrap", |text: String| wrap(text.trim(), COLUMNS).join("\n"));
+    environment.add_filter("underlined", |text: String, mark: char| underlined(text.trim(), mark, COLUMNS).join("\n"));
+    environment
+}
+
+/// What HTML text and quoted attributes need. minijinja also escapes `/`, which makes every URL in a page unreadable.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            c => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// Reads the files below `directory`, as name, path and source. Names that start with a dot are skipped:
+/// editors and mounted volumes keep their own things there.
+fn read(directory: &Path, prefix: &str, files: &mut Vec<(String, String, String)>) -> Result<(), TemplateError> {
+    let unreadable = |path: &Path, error: std::io::Error| TemplateError::file(path, format!("cannot read it: {error}"));
+    for entry in fs::read_dir(directory).map_err(|error| unreadable(directory, error))? {
+        let path = entry.map_err(|error| unreadable(directory, error))?.path();
+        let Some(file) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else { continue };
+        if file.starts_with('.') {
+            continue;
+        }
+        let name = format!("{prefix}{file}");
+        if path.is_dir() {
+            read(&path, &format!("{name}/"), files)?;
+        } else if BUILT_IN.iter().any(|(known, _)| *known == name) {
+            let source = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+            files.push((name, path.display().to_string(), source));
+        } else {
+            let nearest = BUILT_IN.iter().map(|(known, _)| *known).min_by_key(|known| distance(known, &name));
+            let why = format!(
+                "no template has this name; the nearest is {}. Rename or remove the file",
+                nearest.unwrap_or_default()
+            );
+            return Err(TemplateError::file(&path, why));
+        }
+    }
+    Ok(())
+}
+
+/// Levenshtein's distance: how many characters must be changed, added or removed.
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.chars().count()).collect();
+    for (i, x) in a.chars().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, y) in row.iter_mut().skip(1).zip(b.chars()) {
+            let cost = (diagonal + usize::from(x != y)).min(left + 1).min(*cell + 1);
+            diagonal = std::mem::replace(cell, cost);
+            left = cost;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let directory = tempfile::tempdir().unwrap();
+        for (name, source) in files {
+            let path = directory.path().join(name);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, source).unwrap();
+        }
+        directory
+    }
+
+    fn load(files: &[(&str, &str)]) -> Result<Templates, String> {
+        let directory = directory(files);
+        let root = directory.path().display().to_string();
+        Templates::load(Some(directory.path())).map_err(|error| error.to_string().replace(&root, "DIR"))
+    }
+
+    #[test]
+    fn a_file_replaces_the_template_of_its_name_and_no_other() {
+        let templates =
+            load(&[("email/digest/subject.txt", "<{{ a }}>"), (".git/x", ""), ("web/style.css", "p{}")]).unwrap();
+        let context = std::collections::BTreeMap::from([("a", "<b>")]);
+        assert_eq!(templates.render("email/digest/subject.txt", &context).unwrap(), "<<b>>");
+        assert_eq!(templates.style(), "p{}");
+        assert_ne!(templates.style_name(), Templates::load(None).unwrap().style_name());
+    }
+
+    #[test]
+    fn a_wrong_file_is_an_error_that_says_what_to_do() {
+        for (name, source, message) in [
+            (
+                "web/isue.html",
+                "",
+                "template DIR/web/isue.html: no template has this name; the nearest is web/issue.html. Rename or remove the file",
+            ),
+            ("web/home.html", "a\n{% if %}", "template DIR/web/home.html:2: syntax error: unexpected end of block"),
+        ] {
+            assert_eq!(load(&[(name, source)]).map(|_| ()), Err(message.to_owned()));
+        }
+        let missing = Templates::load(Some(Path::new("/nowhere"))).unwrap_err().to_string();
+        assert!(missing.starts_with("template /nowhere: cannot read it: "), "{missing}");
+    }
+
+    #[test]
+    fn a_name_that_the_context_has_not_is_an_error_with_its_line() {
+        let templates = load(&[("web/home.html", "\n{{ nothing }}")]).unwrap();
+        let error = templates.render("web/home.html", ()).unwrap_err();
+        assert_eq!((error.name.as_str(), error.line), ("web/home.html", Some(2)));
+        assert!(templates.render("web/nothing.html", ()).is_err());
+    }
+
+    #[test]
+    fn only_html_is_escaped_and_urls_stay_readable() {
+        let templates = load(&[("web/home.html", "{{ a }}"), ("email/digest/body.txt", "{{ a }}")]).unwrap();
+        let context = std::collections::BTreeMap::from([("a", "https://example.org/?a&b=\"'<>")]);
+        assert_eq!(
+            templates.render("web/home.html", &context).unwrap(),
+            "https://example.org/?a&amp;b=&quot;&#39;&lt;&gt;"
+        );
+        assert_eq!(templates.render("email/digest/body.txt", &context).unwrap(), "https://example.org/?a&b=\"'<>");
+    }
+
+    #[test]
+    fn distances_are_levenshteins() {
+        for (a, b, expected) in [("", "", 0), ("abc", "abc", 0), ("kitten", "sitting", 3), ("", "ab", 2), ("ab", "", 2)]
+        {
+            assert_eq!(distance(a, b), expected, "{a} {b}");
+        }
     }
 }

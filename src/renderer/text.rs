@@ -1,1 +1,392 @@
 //! text/plain from the Markdown events: wrapped, links numbered, lists, quotes, tables and code kept.
+
+use std::collections::HashMap;
+
+use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
+
+use super::lines::{Kind, Lines};
+use super::markdown::{Markdown, inline};
+use super::raw::{self, Piece};
+use super::table::{self, Table};
+use super::wrap::{underlined, wrap};
+use super::{Links, html, urls};
+
+/// Writes a document as plain text. Lines end with `\n`, none ends with a space, and no two are empty in a row.
+pub(super) fn write(markdown: &Markdown<'_>, links: &Links) -> String {
+    let mut writer =
+        Writer { markdown: Some(markdown), links: Some(links), top: top_level(markdown), ..Writer::default() };
+    writer.events(&markdown.body);
+    writer.flush();
+    for (note, number) in markdown.notes.iter().zip(1..) {
+        writer.container(format!("[^{number}]: "), "    ".to_owned());
+        writer.events(&note.events);
+        writer.leave();
+    }
+    writer.references();
+    writer.lines.finish()
+}
+
+/// Raw elements that start and end a paragraph.
+const BLOCKS: &[&str] = &[
+    "blockquote",
+    "caption",
+    "dd",
+    "details",
+    "div",
+    "dl",
+    "dt",
+    "figcaption",
+    "figure",
+    "h1",
+    "h2",
+    "h3",
+    "h4",
+    "h5",
+    "h6",
+    "hr",
+    "li",
+    "ol",
+    "p",
+    "pre",
+    "section",
+    "summary",
+    "table",
+    "tr",
+    "ul",
+];
+
+fn top_level(markdown: &Markdown) -> usize {
+    let level = |event: &Event| match event {
+        Event::Start(Tag::Heading { level, .. }) => Some(*level as usize),
+        _ => None,
+    };
+    markdown.body.iter().filter_map(level).min().unwrap_or(1)
+}
+
+#[derive(Debug)]
+struct List {
+    /// The number of the next item; `None` for bullets.
+    next: Option<u64>,
+    tight: bool,
+    started: bool,
+}
+
+#[derive(Debug, Default)]
+struct Writer<'w> {
+    markdown: Option<&'w Markdown<'w>>,
+    links: Option<&'w Links>,
+    /// Level of the document's largest headings.
+    top: usize,
+    lines: Lines,
+    lists: Vec<List>,
+    /// The line of text being collected.
+    line: String,
+    /// Where the links that are open began in `line`, with their URLs.
+    open: Vec<(usize, Option<String>)>,
+    code: Option<String>,
+    heading: Option<usize>,
+    table: Option<Table>,
+    urls: Vec<String>,
+    numbers: HashMap<String, usize>,
+}
+
+impl Writer<'_> {
+    fn events(&mut self, events: &[Event<'_>]) {
+        for (at, event) in events.iter().enumerate() {
+            match event {
+                Event::Start(tag) => {
+                    if !inline(&tag.to_end()) {
+                        self.flush();
+                    }
+                    self.start(tag, events.get(at + 1..).unwrap_or_default());
+                }
+                Event::End(end) => self.end(*end),
+                Event::Text(text) => match &mut self.code {
+                    Some(code) => code.push_str(text),
+                    None => self.text(text),
+                },
+                Event::Code(code) => self.text(&format!("`{code}`")),
+                Event::SoftBreak => self.line.push(' '),
+                Event::HardBreak => self.line.push('\n'),
+                Event::Rule => {
+                    self.flush();
+                    self.lines.block(vec!["* * *".to_owned()]);
+                }
+                Event::FootnoteReference(name) => {
+                    if let Some(number) = self.markdown.and_then(|markdown| markdown.number(name)) {
+                        self.text(&format!("[^{number}]"));
+                    }
+                }
+                Event::TaskListMarker(done) => self.line.push_str(if *done { "[x] " } else { "[ ] " }),
+                Event::Html(html) => {
+                    self.flush();
+                    self.raw(html);
+                    self.flush();
+                }
+                Event::InlineHtml(html) => self.raw(html),
+                Event::InlineMath(_) | Event::DisplayMath(_) => {}
+            }
+        }
+        self.flush();
+    }
+
+    /// White space in text is where a line may end, whatever it was.
+    fn text(&mut self, text: &str) {
+        self.line.extend(text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { c }));
+    }
+
+    fn start(&mut self, tag: &Tag<'_>, next: &[Event<'_>]) {
+        match tag {
+            Tag::Heading { level, .. } => self.heading = Some(*level as usize),
+            Tag::BlockQuote(kind) => {
+                self.container("> ".to_owned(), "> ".to_owned());
+                if let Some(kind) = kind {
+                    self.lines.block(vec![html::alert(*kind).1.to_uppercase()]);
+                }
+            }
+            Tag::CodeBlock(_) => self.code = Some(String::new()),
+            Tag::List(first) => {
+                let loose = matches!(next, [Event::Start(Tag::Item), Event::Start(Tag::Paragraph), ..]);
+                self.lists.push(List { next: *first, tight: !loose, started: false });
+            }
+            Tag::Item => self.item(),
+            Tag::Table(aligned) => self.table = Some(Table { aligned: aligned.clone(), rows: Vec::new() }),
+            Tag::TableHead | Tag::TableRow => {
+                if let Some(table) = &mut self.table {
+                    table.rows.push(Vec::new());
+                }
+            }
+            Tag::Emphasis => self.line.push('_'),
+            Tag::Strong => self.line.push('*'),
+            Tag::Strikethrough => self.line.push('~'),
+            Tag::Link { link_type, dest_url, .. } => {
+                let url =
+                    if *link_type == LinkType::Email { format!("mailto:{dest_url}") } else { dest_url.to_string() };
+                self.open_link(&url);
+            }
+            _ => {}
+        }
+    }
+
+    fn end(&mut self, end: TagEnd) {
+        match end {
+            TagEnd::Emphasis => self.line.push('_'),
+            TagEnd::Strong => self.line.push('*'),
+            TagEnd::Strikethrough => self.line.push('~'),
+            TagEnd::Link => self.close_link(),
+            TagEnd::Image => {}
+            TagEnd::TableCell => {
+                let cell = std::mem::take(&mut self.line).split_whitespace().collect::<Vec<_>>().join(" ");
+                if let Some(row) = self.table.as_mut().and_then(|table| table.rows.last_mut()) {
+                    row.push(cell);
+                }
+            }
+            TagEnd::Table => {
+                if let Some(table) = self.table.take() {
+                    let lines = table::lines(&table, self.lines.columns());
+                    self.lines.block(lines);
+                }
+            }
+            TagEnd::CodeBlock => {
+                let code = self.code.take().unwrap_or_default();
+                self.lines.block(code.trim_end().lines().map(|line| format!("    {line}")).collect());
+            }
+            TagEnd::List(_) => {
+                self.lists.pop();
+            }
+            TagEnd::Item | TagEnd::BlockQuote(_) => self.leave(),
+            _ => self.flush(),
+        }
+    }
+
+    fn item(&mut self) {
+        let Some(list) = self.lists.last_mut() else { return };
+        let marker = match &mut list.next {
+            Some(number) => {
+                let marker = format!("{number}. ");
+                *number = number.saturating_add(1);
+                marker
+            }
+            None => "- ".to_owned(),
+        };
+        let rest = " ".repeat(marker.len());
+        let kind = Kind::Item { first: !std::mem::replace(&mut list.started, true), tight: list.tight };
+        self.lines.enter(marker, rest, kind);
+    }
+
+    fn container(&mut self, marker: String, rest: String) {
+        self.flush();
+        self.lines.enter(marker, rest, Kind::Block);
+    }
+
+    fn leave(&mut self) {
+        self.flush();
+        self.lines.leave();
+    }
+
+    /// Ends the line of text and writes it as a paragraph or a heading.
+    fn flush(&mut self) {
+        let heading = self.heading.take();
+        let line = std::mem::take(&mut self.line);
+        self.open.clear();
+        if line.trim().is_empty() {
+            return;
+        }
+        let lines = match heading.map(|level| level.saturating_sub(self.top)) {
+            None => wrap(line.trim(), self.lines.columns()),
+            Some(0) => underlined(line.trim(), '-', self.lines.columns()),
+            Some(below) => wrap(&format!("{} {}", "#".repeat(below + 1), line.trim()), self.lines.columns()),
+        };
+        self.lines.block(lines);
+    }
+
+    fn open_link(&mut self, url: &str) {
+        let url = self.links.and_then(|links| urls::link(url, links)).map(|target| target.url);
+        self.open.push((self.line.len(), url));
+    }
+
+    /// A link whose text is its URL stays as it is, every other one gets the number of its URL.
+    fn close_link(&mut self) {
+        let Some((start, Some(url))) = self.open.pop() else { return };
+        let text = self.line.get(start..).unwrap_or_default().trim();
+        let bare = |url: &str| url.split_once("://").map_or(url, |(_, rest)| rest).trim_end_matches('/').to_owned();
+        if url.strip_prefix("mailto:") == Some(text) {
+            return;
+        }
+        if bare(text) == bare(&url) {
+            self.line.truncate(start);
+            self.line.push_str(&url);
+            return;
+        }
+        let next = self.urls.len() + 1;
+        let number = *self.numbers.entry(url.clone()).or_insert(next);
+        if number == next {
+            self.urls.push(url);
+        }
+        let gap = if text.is_empty() { "" } else { "\u{A0}" };
+        self.line.truncate(self.line.trim_end().len());
+        self.line.push_str(&format!("{gap}[{number}]"));
+    }
+
+    fn references(&mut self) {
+        let urls = std::mem::take(&mut self.urls);
+        self.lines.block(urls.iter().zip(1..).map(|(url, number)| format!("[{number}] {url}")).collect());
+    }
+
+    /// The texts, links and images of raw HTML; its other tags only where they break lines.
+    fn raw(&mut self, html: &str) {
+        for piece in raw::read(html) {
+            match piece {
+                Piece::Text(text) => self.text(&raw::decode(text)),
+                Piece::Open(name, attributes) => {
+                    let value = |key: &str| {
+                        attributes.iter().find(|(name, _)| name == key).map(|(_, value)| raw::decode(value))
+                    };
+                    match name.as_str() {
+                        "br" => self.line.push('\n'),
+                        "img" => self.text(&value("alt").unwrap_or_default()),
+                        "a" => self.open_link(&value("href").unwrap_or_default()),
+                        name => self.boundary(name),
+                    }
+                }
+                Piece::Close(name) if name == "a" => self.close_link(),
+                Piece::Close(name) => self.boundary(&name),
+            }
+        }
+    }
+
+    fn boundary(&mut self, tag: &str) {
+        if matches!(tag, "td" | "th") || (BLOCKS.contains(&tag) && self.table.is_some()) {
+            self.line.push(' ');
+        } else if BLOCKS.contains(&tag) && self.heading.is_none() {
+            self.flush();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::links;
+    use super::super::wrap::{COLUMNS, width};
+    use super::*;
+
+    fn text(markdown: &str) -> String {
+        write(&Markdown::read(markdown), &links())
+    }
+
+    #[test]
+    fn each_construct_has_its_plain_form() {
+        for (markdown, plain) in [
+            ("One\ntwo  \nthree\\\nfour", "One two\nthree\nfour\n"),
+            ("# A\n\nx\n\n### B `c`\n\ny", "A\n---\n\nx\n\n### B `c`\n\ny\n"),
+            ("### Releases\n\nx", "Releases\n--------\n\nx\n"),
+            ("*a* **b** ~~c~~ `d  e`", "_a_ *b* ~c~ `d e`\n"),
+            ("- a\n  - b\n    c\n  - d\n- e", "- a\n  - b c\n  - d\n- e\n"),
+            ("- a\n\n- b\n\n  c", "- a\n\n- b\n\n  c\n"),
+            ("9. a\n10. b\n    - c", "9. a\n10. b\n    - c\n"),
+            ("x\n\n- a\n\ny", "x\n\n- a\n\ny\n"),
+            ("- [x] a\n- [ ] b", "- [x] a\n- [ ] b\n"),
+            ("> a\n>\n> > b\n\nc", "> a\n>\n> > b\n\nc\n"),
+            ("> [!WARNING]\n> a", "> WARNING\n>\n> a\n"),
+            ("- > a\n  > b\n- ```\n  c\n  ```", "- > a b\n-     c\n"),
+            ("```rust\nfn a() {\n\n\n    b  \n}\n```", "    fn a() {\n\n        b\n    }\n"),
+            ("a\n\n---\n\nb", "a\n\n* * *\n\nb\n"),
+            ("a[^x] b[^x]\n\n[^x]: note\n\n    more", "a[^1] b[^1]\n\n[^1]: note\n\n    more\n"),
+            ("![A chart](a.png) ![](b.png)", "A chart\n"),
+            ("|a|b|\n|-|-:|\n|c|1|\n|d|22|", "a   b\n-  --\nc   1\nd  22\n"),
+            ("a<!-- b -->c\n\n<!-- d -->\n\ne", "ac\n\ne\n"),
+            ("", ""),
+        ] {
+            assert_eq!(text(markdown), plain, "{markdown}");
+        }
+    }
+
+    #[test]
+    fn links_are_numbered_and_listed_at_the_end() {
+        for (markdown, plain) in [
+            (
+                "[a](https://example.org/1), [b](2.md), [a again](https://example.org/1)",
+                "a [1], b [2], a again [1]\n\n[1] https://example.org/1\n[2] https://news.example.org/files/2026/03/2.md\n",
+            ),
+            ("<https://example.org/x> https://example.org/y.", "https://example.org/x https://example.org/y.\n"),
+            ("[example.org](https://example.org)", "https://example.org/\n"),
+            (
+                "<team@example.org> [write](mailto:team@example.org)",
+                "team@example.org write [1]\n\n[1] mailto:team@example.org\n",
+            ),
+            ("[![logo](a.png)](https://example.org/1)", "logo [1]\n\n[1] https://example.org/1\n"),
+            ("[a](javascript:alert(1)) [b]()", "a b\n"),
+            ("[a][r]\n\n[r]: #x", "a [1]\n\n[1] https://news.example.org/2026/march/#x\n"),
+        ] {
+            assert_eq!(text(markdown), plain, "{markdown}");
+        }
+    }
+
+    #[test]
+    fn raw_html_is_read_for_its_text() {
+        for (markdown, plain) in [
+            ("<p align=center>\n<img src=a.png alt='A &amp; B'><br>caption</p>\n\nx", "A & B\ncaption\n\nx\n"),
+            ("a <a href='b.md'>b</a> <kbd>c</kbd>", "a b [1] c\n\n[1] https://news.example.org/files/2026/03/b.md\n"),
+            ("<details><summary>More</summary>\n\n*x*\n\n</details>", "More\n\n_x_\n"),
+            ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\n\nc\n"),
+            ("<script>alert(1)</script>\n\n<style>p{}</style>\n\nx", "x\n"),
+        ] {
+            assert_eq!(text(markdown), plain, "{markdown}");
+        }
+    }
+
+    #[test]
+    fn lines_are_wrapped_within_their_margins() {
+        let words = "word ".repeat(40);
+        for start in ["", "> ", "- ", "12. ", "> - > "] {
+            let text = text(&format!("{start}{words}"));
+            assert!(
+                text.lines().count() > 2 && text.lines().all(|line| width(line) <= COLUMNS && line == line.trim_end()),
+                "{text}"
+            );
+            let margin = text.lines().nth(1).unwrap().split('w').next().unwrap();
+            assert_eq!(width(margin), start.len(), "{text}");
+        }
+        assert!(text(&format!("> {words}")).lines().all(|line| line.starts_with("> ")));
+    }
+}
