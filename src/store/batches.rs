@@ -1,39 +1,149 @@
 //! Leases of batches, and who is next in one.
+//!
+//! A lease has an owner, an epoch that counts the owners, and an expiry by the database's clock. It is found by an unlocked read
+//! over all buckets and taken by a guarded update that names one. Readers below go by key within the leased range.
 
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::row::{Row, unreadable};
+use super::sql::{Fault, Tx, Value, args, write};
 use super::{Closed, Lease, LeaseLost, Pending, Store, StoreError};
 use crate::types::{NodeId, SubscriberId};
 
+/// Candidates looked at for one lease: more than there are nodes that could take the first ones at the same moment.
+const CANDIDATES: i64 = 64;
+
+/// A batch that may be leased at `$1`, as columns of `batch`.
+macro_rules! leasable {
+    ($at:literal) => {
+        concat!(
+            "((batch.state = 'free' AND batch.due_at <= ",
+            $at,
+            ") OR (batch.state = 'leased' AND batch.lease_until <= {clock}))"
+        )
+    };
+}
+
 impl Store {
-    /// Leases a batch of an open mailing that is free, expired or due again; confirmations first. Expiry is by the database's clock; `now` decides what is due.
+    /// Leases a batch of an open mailing that is free, expired or due again; confirmations first, then the oldest mailing. Expiry is by the
+    /// database's clock; `now` decides what is due.
     pub async fn lease(&self, owner: NodeId, span: Duration, now: DateTime<Utc>) -> Result<Option<Lease>, StoreError> {
-        todo!()
+        let sql = concat!(
+            "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, m.kind FROM mailing m \
+             JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' AND ",
+            leasable!("$1"),
+            " ORDER BY m.kind, m.opened_at, m.mailing_id, batch.bucket, batch.batch LIMIT $2"
+        );
+        let mut candidates = self.pool.fetch_all(sql, args![now, CANDIDATES]).await?;
+        let equals = leading_equals(&candidates)?;
+        if let Some(run) = candidates.get_mut(..equals) {
+            run.rotate_left(owner.bytes().iter().fold(0, |n, byte| n * 31 + usize::from(*byte)) % equals.max(1));
+        }
+        for candidate in candidates {
+            if let Some(lease) = self.take(&candidate, owner, span, now).await? {
+                return Ok(Some(lease));
+            }
+        }
+        Ok(None)
     }
+
+    /// Takes a candidate, unless another node was faster.
+    async fn take(
+        &self,
+        candidate: &Row,
+        owner: NodeId,
+        span: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Lease>, StoreError> {
+        let (bucket, mailing) = (candidate.bucket()?, candidate.mailing()?);
+        let (batch, epoch) = (candidate.int("batch")?, candidate.int("epoch")?);
+        let sql = concat!(
+            "UPDATE batch SET state = 'leased', owner = $1, epoch = epoch + 1, lease_until = {clock} + $2 \
+             WHERE bucket = $3 AND mailing_id = $4 AND batch = $5 AND epoch = $6 AND ",
+            leasable!("$7"),
+            " RETURNING epoch, first_subscriber, last_subscriber"
+        );
+        let values = || args![owner, millis(span), bucket, mailing, batch, epoch, now];
+        let row = write!(self.pool, |tx| tx.fetch_optional(sql, values()).await)?;
+        row.map(|row| {
+            let (first, last) = (row.text("first_subscriber")?, row.text("last_subscriber")?);
+            Ok(Lease { bucket, mailing, batch, first, last, owner, epoch: row.int("epoch")? })
+        })
+        .transpose()
+    }
+
     /// Renews a lease. `Err(LeaseLost)` inside `Ok` when it is another's, or the mailing is not open any more.
     pub async fn renew(&self, lease: &Lease, span: Duration) -> Result<Result<(), LeaseLost>, StoreError> {
-        todo!()
+        write!(self.pool, |tx| {
+            let sql = "SELECT state FROM mailing WHERE mailing_id = $1 AND state = 'open'";
+            let open = tx.fetch_optional(sql, args![lease.mailing]).await?.is_some();
+            Ok(if open && hold(tx, lease, span).await? { Ok(()) } else { Err(LeaseLost) })
+        })
     }
-    /// Gives a lease back unfinished, so that any node can take it at once.
+
+    /// Gives a lease back unfinished, so that any node can take it at once. One that is lost already stays with its new owner.
     pub async fn give_back(&self, lease: &Lease) -> Result<(), StoreError> {
-        todo!()
+        write!(self.pool, |tx| release(tx, lease, "free", 0).await.map(|_| ()))
     }
-    /// Deliveries handed under an earlier epoch, with no recorded reply: in doubt. Number of the attempt that is in doubt.
+
+    /// Deliveries handed under an earlier epoch, with no recorded reply and no later attempt: in doubt. Number of the attempt that is in doubt.
     pub async fn in_doubt(&self, lease: &Lease) -> Result<Vec<Pending>, StoreError> {
-        todo!()
+        let sql = "SELECT d.subscriber_id, COALESCE(s.address, '') AS address, m.request, d.attempt, \
+             (SELECT MIN(f.at) FROM delivery f WHERE f.bucket = $1 AND f.mailing_id = $2 \
+              AND f.subscriber_id = d.subscriber_id AND f.step = 0) AS first_at \
+             FROM delivery d JOIN mailing m ON m.mailing_id = d.mailing_id \
+             LEFT JOIN subscriber s ON s.bucket = d.bucket AND s.subscriber_id = d.subscriber_id \
+             WHERE d.bucket = $1 AND d.mailing_id = $2 AND d.subscriber_id >= $3 AND d.subscriber_id <= $4 AND d.step = 0 \
+             AND d.epoch < $5 AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.bucket = $1 AND e.mailing_id = $2 \
+             AND e.subscriber_id = d.subscriber_id AND (e.attempt > d.attempt OR (e.attempt = d.attempt AND e.step = 1))) \
+             ORDER BY d.subscriber_id";
+        let values = args![lease.bucket, lease.mailing, &lease.first, &lease.last, lease.epoch];
+        self.pool.fetch_all(sql, values).await?.iter().map(tried).collect()
     }
+
     /// Who has not been tried yet, in the order of ids, after `after`: the subscriptions confirmed by the mailing's cut (a confirmation: the one subscriber).
-    /// People who are not eligible any more come too: handing decides, and writes why they are skipped.
+    /// People who are not eligible any more come too, with the reason: the ledger must say why they are skipped. The address of
+    /// someone who was removed is empty.
     pub async fn untried(
         &self,
         lease: &Lease,
         after: Option<SubscriberId>,
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
-        todo!()
+        // The two audiences: who was a member at the cut, and the one person in the range of a confirmation's only batch.
+        let sql = match self.kind(lease).await?.as_deref() {
+            Some("digest") => {
+                "SELECT p.subscriber_id, COALESCE(s.address, '') AS address, m.request, c.state, x.reason FROM mailing m \
+                 JOIN membership p ON p.bucket = $1 AND p.newsletter = m.newsletter AND p.cadence = m.cadence \
+                 AND p.joined_after < m.cut AND m.cut <= p.left_after \
+                 JOIN subscriber s ON s.bucket = p.bucket AND s.subscriber_id = p.subscriber_id \
+                 LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = s.subscriber_id \
+                 AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
+                 LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
+                 WHERE m.mailing_id = $2 AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 AND p.subscriber_id > $5 \
+                 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+                 AND d.subscriber_id = p.subscriber_id) ORDER BY p.subscriber_id LIMIT $6"
+            }
+            _ => {
+                "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, m.request, 'confirmed' AS state, \
+                 x.reason FROM mailing m JOIN subscriber s ON s.bucket = $1 \
+                 LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
+                 WHERE m.mailing_id = $2 AND s.subscriber_id >= $3 AND s.subscriber_id <= $4 AND s.subscriber_id > $5 \
+                 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+                 AND d.subscriber_id = s.subscriber_id) ORDER BY s.subscriber_id LIMIT $6"
+            }
+        };
+        let rows = self.pool.fetch_all(sql, page(lease, after, limit)).await?;
+        rows.iter().map(|row| Ok(Pending { skip: skip(row)?, ..person(row, 1, None)? })).collect()
     }
+
+    async fn kind(&self, lease: &Lease) -> Result<Option<String>, StoreError> {
+        let sql = "SELECT kind FROM mailing WHERE mailing_id = $1";
+        self.pool.fetch_optional(sql, args![lease.mailing]).await?.map(|row| row.text("kind")).transpose()
+    }
+
     /// Whose deferral is due at `now`, in the order of ids, after `after`.
     pub async fn due_again(
         &self,
@@ -42,10 +152,128 @@ impl Store {
         limit: usize,
         now: DateTime<Utc>,
     ) -> Result<Vec<Pending>, StoreError> {
-        todo!()
+        let sql = "SELECT r.subscriber_id, COALESCE(s.address, '') AS address, m.request, r.attempt + 1 AS attempt, r.first_at \
+             FROM retry r JOIN mailing m ON m.mailing_id = r.mailing_id \
+             LEFT JOIN subscriber s ON s.bucket = r.bucket AND s.subscriber_id = r.subscriber_id \
+             WHERE r.bucket = $1 AND r.mailing_id = $2 AND r.subscriber_id >= $3 AND r.subscriber_id <= $4 \
+             AND r.subscriber_id > $5 AND r.due_at <= $7 ORDER BY r.subscriber_id LIMIT $6";
+        let mut values = page(lease, after, limit);
+        values.extend(args![now]);
+        self.pool.fetch_all(sql, values).await?.iter().map(tried).collect()
     }
-    /// Closes the batch after a pass: done when everyone in the range is settled, else free again from the earliest retry on.
+
+    /// Closes the batch after a pass: done when everyone in the range is settled, else free again: from the earliest retry on
+    /// when all that is left waits for one, at once when someone is untried or in doubt.
     pub async fn close_batch(&self, lease: &Lease) -> Result<Result<Closed, LeaseLost>, StoreError> {
-        todo!()
+        write!(self.pool, |tx| close(tx, lease).await)
     }
+}
+
+async fn close(tx: &mut Tx, lease: &Lease) -> Result<Result<Closed, LeaseLost>, Fault> {
+    if !hold(tx, lease, Duration::ZERO).await? {
+        return Ok(Err(LeaseLost));
+    }
+    let unsettled = unsettled(tx, lease).await?;
+    if unsettled == 0 {
+        release(tx, lease, "done", 0).await?;
+        return Ok(Ok(Closed::Done));
+    }
+    let sql = "SELECT COUNT(*) AS waiting, MIN(due_at) AS due_at, {clock} AS clock FROM retry WHERE bucket = $1 \
+         AND mailing_id = $2 AND subscriber_id >= $3 AND subscriber_id <= $4";
+    let values = args![lease.bucket, lease.mailing, &lease.first, &lease.last];
+    let Some(row) = tx.fetch_optional(sql, values).await? else { return Ok(Err(LeaseLost)) };
+    let all_wait = row.int("waiting")? == unsettled;
+    let due = if all_wait { row.time("due_at")? } else { row.time("clock")? };
+    release(tx, lease, "free", if all_wait { due.timestamp_millis() } else { 0 }).await?;
+    Ok(Ok(Closed::Waits(due)))
+}
+
+/// How many of the audience in the leased range have no final outcome.
+async fn unsettled(tx: &mut Tx, lease: &Lease) -> Result<i64, Fault> {
+    let digest = "SELECT COUNT(*) AS people FROM mailing m JOIN membership p ON p.bucket = $1 \
+         AND p.newsletter = m.newsletter AND p.cadence = m.cadence AND p.joined_after < m.cut AND m.cut <= p.left_after \
+         WHERE m.mailing_id = $2 AND m.kind = 'digest' AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 \
+         AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+         AND d.subscriber_id = p.subscriber_id AND d.event IN ('accepted', 'refused', 'skipped', 'held'))";
+    let confirmation = "SELECT COUNT(*) AS people FROM mailing m JOIN subscriber p ON p.bucket = $1 \
+         WHERE m.mailing_id = $2 AND m.kind = 'confirmation' AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 \
+         AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+         AND d.subscriber_id = p.subscriber_id AND d.event IN ('accepted', 'refused', 'skipped', 'held'))";
+    let mut people = 0;
+    for sql in [digest, confirmation] {
+        let values = args![lease.bucket, lease.mailing, &lease.first, &lease.last];
+        if let Some(row) = tx.fetch_optional(sql, values).await? {
+            people += row.int("people")?;
+        }
+    }
+    Ok(people)
+}
+
+/// Renews a lease and locks its batch until the transaction ends, so that a takeover and a write queue. False when it is lost.
+pub(super) async fn hold(tx: &mut Tx, lease: &Lease, span: Duration) -> Result<bool, Fault> {
+    let sql = "UPDATE batch SET lease_until = {clock} + $1 WHERE bucket = $2 AND mailing_id = $3 AND batch = $4 \
+         AND owner = $5 AND epoch = $6 AND state = 'leased'";
+    let Lease { bucket, mailing, batch, first: _, last: _, owner, epoch } = lease;
+    Ok(tx.execute(sql, args![millis(span), *bucket, *mailing, *batch, *owner, *epoch]).await? == 1)
+}
+
+/// Ends a lease. Its owner and epoch stay, so that nobody else's write fits them.
+async fn release(tx: &mut Tx, lease: &Lease, state: &'static str, due_at: i64) -> Result<bool, Fault> {
+    let sql = "UPDATE batch SET state = $1, due_at = $2 WHERE bucket = $3 AND mailing_id = $4 AND batch = $5 \
+         AND owner = $6 AND epoch = $7 AND state = 'leased'";
+    let Lease { bucket, mailing, batch, first: _, last: _, owner, epoch } = lease;
+    Ok(tx.execute(sql, args![state, due_at, *bucket, *mailing, *batch, *owner, *epoch]).await? == 1)
+}
+
+/// How many of the first candidates are as good as the first: all confirmations, or all batches of the oldest mailing. Nodes
+/// start at different ones of them, so that they do not fight for one row.
+fn leading_equals(candidates: &[Row]) -> Result<usize, StoreError> {
+    let class = |row: &Row| {
+        let kind = row.text("kind")?;
+        Ok(if kind == "digest" { row.text("mailing_id")? } else { kind })
+    };
+    let classes = candidates.iter().map(class).collect::<Result<Vec<_>, StoreError>>()?;
+    Ok(classes.iter().take_while(|class| Some(*class) == classes.first()).count())
+}
+
+/// Bucket, mailing, first, last, after and limit of a reader.
+fn page(lease: &Lease, after: Option<SubscriberId>, limit: usize) -> Vec<Value> {
+    // Nothing sorts before the empty text.
+    let after = after.map_or_else(String::new, |id| id.to_string());
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    args![lease.bucket, lease.mailing, &lease.first, &lease.last, after, limit]
+}
+
+/// Someone of whom the ledger knows an attempt.
+fn tried(row: &Row) -> Result<Pending, StoreError> {
+    let attempt = u32::try_from(row.int("attempt")?).map_err(|error| unreadable("attempt", &error))?;
+    person(row, attempt, row.maybe_time("first_at")?)
+}
+
+fn person(row: &Row, attempt: u32, first_at: Option<DateTime<Utc>>) -> Result<Pending, StoreError> {
+    let (subscriber, address, request) = (row.subscriber()?, row.text("address")?, row.int("request")?);
+    Ok(Pending { subscriber, address, skip: None, request, attempt, first_at })
+}
+
+/// Why someone who was in the audience is not eligible any more; `None` when they are.
+fn skip(row: &Row) -> Result<Option<String>, StoreError> {
+    let (removed, suppressed) = (row.text("address")?.is_empty(), row.maybe_text("reason")?);
+    let state = row.maybe_text("state")?;
+    let eligible = !removed && suppressed.is_none() && state.as_deref() == Some("confirmed");
+    Ok((!eligible).then(|| ineligible(removed, suppressed, state)))
+}
+
+/// The words of the ledger for someone who is skipped.
+pub(super) fn ineligible(removed: bool, suppressed: Option<String>, state: Option<String>) -> String {
+    match (removed, suppressed, state) {
+        (true, ..) => "removed".to_owned(),
+        (_, Some(reason), _) => format!("suppressed: {reason}"),
+        (_, _, Some(state)) => format!("the subscription is {state}"),
+        (_, _, None) => "not subscribed".to_owned(),
+    }
+}
+
+/// A span as the database's clock counts.
+fn millis(span: Duration) -> i64 {
+    i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 2)
 }

@@ -1,63 +1,200 @@
-//! Sources, issues, revisions, holds and assets.
+//! Sources, issues, revisions, holds and assets, as they are read. How they are written is in `publish`.
 
-use super::{IssueHead, KnownIssue, Publication, SourceState, Store, StoreError};
+use chrono::DateTime;
+
+use super::row::{Row, unreadable};
+use super::sql::args;
+use super::{IssueHead, KnownIssue, SourceState, Store, StoreError};
 use crate::digest::Candidate;
-use crate::issue::Revision;
-use crate::types::{CadenceId, Finding, NewsletterId};
-use chrono::{DateTime, Utc};
+use crate::issue::{Content, Revision};
+use crate::types::{CadenceId, Finding, IssueId, NewsletterId, Place, Rule, Slug};
+
+/// Every column of a revision, as [`revision`] reads them.
+macro_rules! revision_columns {
+    () => {
+        "r.newsletter, r.issue, r.number, r.path, r.slug, r.commit_id, r.blob, r.title, r.authors, r.tags, r.language, \
+         r.image, r.written, r.updated_at, r.url, r.web_html, r.feed_html, r.mail_html, r.plain, r.summary, r.assets"
+    };
+}
+pub(super) use revision_columns;
+
+/// The newest revision of each issue.
+macro_rules! newest {
+    () => {
+        " FROM issue i JOIN revision r ON r.newsletter = i.newsletter AND r.issue = i.issue AND r.number = i.number "
+    };
+}
 
 impl Store {
     /// What is known of a source; `None` before its first reading.
     pub async fn source_state(&self, newsletter: &NewsletterId) -> Result<Option<SourceState>, StoreError> {
-        todo!()
+        let sql =
+            "SELECT commit_id, fingerprint, baseline_at, read_at, changed_at, error FROM source WHERE newsletter = $1";
+        let Some(row) = self.pool.fetch_optional(sql, args![newsletter]).await? else { return Ok(None) };
+        Ok(Some(SourceState {
+            commit: row.text("commit_id")?,
+            fingerprint: row.text("fingerprint")?,
+            baseline_at: row.time("baseline_at")?,
+            read_at: row.time("read_at")?,
+            changed_at: row.time("changed_at")?,
+            error: row.maybe_text("error")?,
+        }))
     }
+
     /// Every issue ever seen, also withdrawn ones.
     pub async fn known_issues(&self, newsletter: &NewsletterId) -> Result<Vec<KnownIssue>, StoreError> {
-        todo!()
+        let sql = concat!(
+            "SELECT i.issue, i.slug, i.number, i.published, r.path, r.blob, r.content_hash, r.updated_at",
+            newest!(),
+            "WHERE i.newsletter = $1 ORDER BY i.issue"
+        );
+        let known = |row: &Row| {
+            Ok(KnownIssue {
+                issue: row.parsed("issue", IssueId::parse)?,
+                path: row.text("path")?,
+                blob: row.text("blob")?,
+                slug: row.parsed("slug", Slug::parse)?,
+                number: row.int("number")?,
+                content_hash: row.text("content_hash")?,
+                updated: row.time("updated_at")?,
+                published: row.int("published")? == 1,
+            })
+        };
+        self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(known).collect()
     }
-    /// Applies one reading in one transaction. `changed_at` moves only when something readers see changed.
-    pub async fn publish(&self, publication: &Publication) -> Result<(), StoreError> {
-        todo!()
-    }
-    /// Notes that a look at the source found nothing new (`Ok`), or why it failed.
-    pub async fn note_look(
-        &self,
-        newsletter: &NewsletterId,
-        now: DateTime<Utc>,
-        error: Option<&str>,
-    ) -> Result<(), StoreError> {
-        todo!()
-    }
+
     /// Newest revisions of published issues, newest date first, at most `limit`.
     pub async fn newest_revisions(&self, newsletter: &NewsletterId, limit: usize) -> Result<Vec<Revision>, StoreError> {
-        todo!()
+        let sql = concat!(
+            "SELECT ",
+            revision_columns!(),
+            newest!(),
+            "WHERE i.newsletter = $1 AND i.published = 1 ORDER BY r.written_at DESC, r.issue LIMIT $2"
+        );
+        let rows = self.pool.fetch_all(sql, args![newsletter, i64::try_from(limit).unwrap_or(i64::MAX)]).await?;
+        rows.iter().map(revision).collect()
     }
+
     /// All published issues, newest date first.
     pub async fn archive(&self, newsletter: &NewsletterId) -> Result<Vec<IssueHead>, StoreError> {
-        todo!()
+        let sql = concat!(
+            "SELECT i.issue, i.slug, i.news_at, r.title, r.written, r.summary, r.url, r.path",
+            newest!(),
+            "WHERE i.newsletter = $1 AND i.published = 1 ORDER BY r.written_at DESC, r.issue"
+        );
+        let head = |row: &Row| {
+            Ok(IssueHead {
+                issue: row.parsed("issue", IssueId::parse)?,
+                slug: row.parsed("slug", Slug::parse)?,
+                title: row.text("title")?,
+                date: row.parsed("written", DateTime::parse_from_rfc3339)?,
+                summary: row.text("summary")?,
+                url: row.text("url")?,
+                path: row.text("path")?,
+                news_at: row.maybe_time("news_at")?,
+            })
+        };
+        self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(head).collect()
     }
-    /// The newest revision of the issue with this slug; the flag says whether it is published (else withdrawn).
+
+    /// The newest revision of the issue with this slug; the flag says whether it is published (else withdrawn). Should a withdrawn
+    /// issue have had the slug before, the published one answers.
     pub async fn issue_by_slug(
         &self,
         newsletter: &NewsletterId,
         slug: &str,
     ) -> Result<Option<(Revision, bool)>, StoreError> {
-        todo!()
+        let sql = concat!(
+            "SELECT i.published, ",
+            revision_columns!(),
+            newest!(),
+            "WHERE i.newsletter = $1 AND i.slug = $2 ORDER BY i.published DESC, i.seen_at DESC, i.issue LIMIT 1"
+        );
+        let row = self.pool.fetch_optional(sql, args![newsletter, slug]).await?;
+        row.map(|row| Ok((revision(&row)?, row.int("published")? == 1))).transpose()
     }
+
     /// Whether a published issue shows this file.
     pub async fn shows_asset(&self, newsletter: &NewsletterId, path: &str) -> Result<bool, StoreError> {
-        todo!()
+        let sql = "SELECT a.issue FROM asset a JOIN issue i ON i.newsletter = a.newsletter AND i.issue = a.issue \
+             WHERE a.newsletter = $1 AND a.path = $2 AND i.published = 1 LIMIT 1";
+        Ok(self.pool.fetch_optional(sql, args![newsletter, path]).await?.is_some())
     }
+
     /// What is held, in the order of paths.
     pub async fn holds(&self, newsletter: &NewsletterId) -> Result<Vec<Finding>, StoreError> {
-        todo!()
+        let sql = "SELECT rule, path, line_number, column_number, message, remedy FROM hold WHERE newsletter = $1 \
+             ORDER BY path, place";
+        let finding = |row: &Row| {
+            Ok(Finding {
+                rule: row.parsed("rule", |text| Rule::parse(text).ok_or_else(|| format!("{text:?} is no rule")))?,
+                place: Place {
+                    path: row.text("path")?,
+                    line: position(row, "line_number")?,
+                    column: position(row, "column_number")?,
+                },
+                message: row.text("message")?,
+                remedy: row.text("remedy")?,
+            })
+        };
+        self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(finding).collect()
     }
-    /// Published issues that no mailing of this cadence holds, with what decides whether they are news.
+
+    /// Published news that no mailing of this cadence holds. The archive of the first run never was news and does not come.
     pub async fn candidates(
         &self,
         newsletter: &NewsletterId,
         cadence: &CadenceId,
     ) -> Result<Vec<Candidate>, StoreError> {
-        todo!()
+        let sql = concat!(
+            "SELECT i.news_at, i.seen_at, ",
+            revision_columns!(),
+            newest!(),
+            "WHERE i.newsletter = $1 AND i.published = 1 AND i.news_at IS NOT NULL AND NOT EXISTS \
+             (SELECT 1 FROM mailing_issue m WHERE m.newsletter = i.newsletter AND m.cadence = $2 AND m.issue = i.issue) \
+             ORDER BY r.written_at, r.issue"
+        );
+        let candidate = |row: &Row| {
+            Ok(Candidate {
+                revision: revision(row)?,
+                news_at: row.maybe_time("news_at")?,
+                seen_at: row.time("seen_at")?,
+            })
+        };
+        self.pool.fetch_all(sql, args![newsletter, cadence]).await?.iter().map(candidate).collect()
     }
+}
+
+/// A line or column number.
+fn position(row: &Row, column: &str) -> Result<Option<u32>, StoreError> {
+    row.maybe_int(column)?.map(u32::try_from).transpose().map_err(|error| unreadable(column, &error))
+}
+
+/// Reads the columns of [`revision_columns`].
+pub(super) fn revision(row: &Row) -> Result<Revision, StoreError> {
+    Ok(Revision {
+        newsletter: row.newsletter()?,
+        issue: row.parsed("issue", IssueId::parse)?,
+        number: row.int("number")?,
+        path: row.text("path")?,
+        slug: row.parsed("slug", Slug::parse)?,
+        commit: row.text("commit_id")?,
+        blob: row.text("blob")?,
+        title: row.text("title")?,
+        authors: row.json("authors")?,
+        tags: row.json("tags")?,
+        language: row.maybe_text("language")?,
+        image: row.maybe_text("image")?,
+        date: row.parsed("written", DateTime::parse_from_rfc3339)?,
+        updated: row.time("updated_at")?,
+        url: row.text("url")?,
+        content: Content {
+            web: row.text("web_html")?,
+            feed: row.text("feed_html")?,
+            mail: row.text("mail_html")?,
+            text: row.text("plain")?,
+            summary: row.text("summary")?,
+            assets: row.json("assets")?,
+        },
+    })
 }

@@ -1,15 +1,37 @@
 //! The append-only ledger of deliveries.
+//!
+//! A group is one transaction. Its first statement renews the lease and locks the batch, so writes of one batch queue and a node
+//! that lost its lease writes nothing. That queue is what makes the checks below safe: nobody else writes between them.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::{Appended, Entry, Lease, LeaseLost, Store, StoreError};
+use super::batches::{hold, ineligible};
+use super::row::{Row, unreadable};
+use super::sql::{Fault, Tx, Value, args, markers, padded, write};
+use super::{Appended, Entry, Event, Lease, LeaseLost, Store, StoreError};
 use crate::types::{MailingId, SubscriberId};
+
+/// What is the same for every row of a group.
+struct Page<'a> {
+    lease: &'a Lease,
+    now: DateTime<Utc>,
+}
+
+/// Rows that a statement really wrote.
+type Written = HashSet<(SubscriberId, u32)>;
 
 impl Store {
     /// Appends a group in one durable transaction, guarded by the lease's owner and epoch, and renews the lease by `span`. Zero rows in the guard: nothing
     /// is written and the lease is lost.
+    ///
+    /// Outcomes come before handing, whatever the order of the group. A mailing that is not open takes outcomes, and answers
+    /// [`Appended::Paused`] to `Handed`.
+    ///
+    /// # Errors
+    /// When the database fails, or when an entry is outside the leased range, or two of a kind are for one subscriber.
     pub async fn append(
         &self,
         lease: &Lease,
@@ -17,11 +39,237 @@ impl Store {
         entries: &[Entry],
         now: DateTime<Utc>,
     ) -> Result<Result<Vec<Appended>, LeaseLost>, StoreError> {
-        todo!()
+        fit(lease, entries)?;
+        let page = Page { lease, now };
+        write!(self.pool, |tx| {
+            if !hold(tx, lease, span).await? {
+                return Ok(Err(LeaseLost));
+            }
+            page.append(tx, entries).await.map(Ok)
+        })
     }
+
     /// Attempts of a mailing that were handed and have no recorded reply, in the order of bucket, subscriber and attempt, at most `limit`: in flight, in
     /// doubt, held, or sent again since. After a crash this is the exact list of what may have been delivered twice.
     pub async fn doubts(&self, mailing: MailingId, limit: usize) -> Result<Vec<(SubscriberId, u32)>, StoreError> {
-        todo!()
+        let sql = "SELECT d.subscriber_id, d.attempt FROM bucket b JOIN delivery d ON d.bucket = b.bucket \
+             AND d.mailing_id = $1 WHERE d.step = 0 AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.bucket = d.bucket \
+             AND e.mailing_id = d.mailing_id AND e.subscriber_id = d.subscriber_id AND e.attempt = d.attempt \
+             AND e.event IN ('accepted', 'deferred', 'refused')) ORDER BY d.bucket, d.subscriber_id, d.attempt LIMIT $2";
+        let rows = self.pool.fetch_all(sql, args![mailing, i64::try_from(limit).unwrap_or(i64::MAX)]).await?;
+        rows.iter().map(|row| Ok((row.subscriber()?, attempt(row)?))).collect()
     }
+}
+
+/// A caller's mistake must not reach the ledger: an entry of another batch would escape the lock.
+fn fit(lease: &Lease, entries: &[Entry]) -> Result<(), StoreError> {
+    let mut seen = HashSet::new();
+    for entry in entries {
+        let id = entry.subscriber.to_string();
+        if id < lease.first || id > lease.last {
+            return Err(StoreError::Value(format!("subscriber {id} is not in batch {} of its lease", lease.batch)));
+        }
+        if !seen.insert((entry.subscriber, entry.event == Event::Handed)) {
+            return Err(StoreError::Value(format!("subscriber {id} stands twice in one group")));
+        }
+    }
+    Ok(())
+}
+
+impl Page<'_> {
+    async fn append(&self, tx: &mut Tx, entries: &[Entry]) -> Result<Vec<Appended>, Fault> {
+        let (handed, outcomes): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|e| e.event == Event::Handed);
+        let mut written = self.insert_outcomes(tx, &outcomes).await?;
+        let on_wire = self.insert_handed(tx, &handed).await?;
+        let mut answers = Vec::with_capacity(entries.len());
+        for entry in entries {
+            let key = (entry.subscriber, entry.attempt);
+            let done = if entry.event == Event::Handed { &on_wire } else { &written };
+            answers.push(match (done.contains(&key), &entry.event) {
+                (true, _) => Appended::Written,
+                (false, Event::Handed) => self.not_handed(tx, entry).await?,
+                (false, _) => self.not_written(tx, entry).await?,
+            });
+            if answers.last() == Some(&Appended::NotEligible) {
+                written.insert(key);
+            }
+        }
+        // Whoever waited for this attempt waits no more: it is handed, or settled without.
+        let moved = entries.iter().map(|e| (e.subscriber, e.attempt));
+        let moved: Vec<_> = moved.filter(|key| key.1 > 1 && (written.contains(key) || on_wire.contains(key))).collect();
+        self.delete_retries(tx, &moved).await?;
+        let new: Vec<&Entry> = outcomes.into_iter().filter(|e| written.contains(&(e.subscriber, e.attempt))).collect();
+        self.insert_retries(tx, &new).await?;
+        for entry in new {
+            if matches!(entry.event, Event::Refused { suppress: true, .. }) {
+                self.suppress(tx, entry.subscriber).await?;
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Step 1 of attempts, at most one final one for each subscriber; what was written.
+    async fn insert_outcomes(&self, tx: &mut Tx, outcomes: &[&Entry]) -> Result<Written, Fault> {
+        let rows: Vec<_> = outcomes.iter().map(|entry| outcome_row(entry)).collect();
+        let mut written = Written::new();
+        for (size, values) in padded(&rows) {
+            let sql = format!(
+                "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch, code, reply) \
+                 SELECT $1, $2, v.column1, v.column2, 1, v.column3, $3, $4, v.column4, v.column5 FROM (VALUES {}) AS v \
+                 WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+                 AND d.subscriber_id = v.column1 AND d.event IN ('accepted', 'refused', 'skipped', 'held')) \
+                 ON CONFLICT DO NOTHING RETURNING subscriber_id, attempt",
+                markers(4, 5, size)
+            );
+            written.extend(keys(&tx.fetch_all(sql, self.values(values)).await?)?);
+        }
+        Ok(written)
+    }
+
+    /// Step 0 of attempts of people who are still eligible, in a mailing that is open, that nobody has made yet; what was written.
+    async fn insert_handed(&self, tx: &mut Tx, handed: &[&Entry]) -> Result<Written, Fault> {
+        let rows: Vec<_> = handed.iter().map(|entry| args![entry.subscriber, entry.attempt]).collect();
+        let mut written = Written::new();
+        for (size, values) in padded(&rows) {
+            let sql = format!(
+                "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch) \
+                 SELECT $1, $2, v.column1, v.column2, 0, 'handed', $3, $4 FROM (VALUES {}) AS v \
+                 JOIN mailing m ON m.mailing_id = $2 AND m.state = 'open' \
+                 JOIN subscriber s ON s.bucket = $1 AND s.subscriber_id = v.column1 AND s.address IS NOT NULL \
+                 JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = v.column1 AND c.newsletter = m.newsletter \
+                 AND c.cadence = m.cadence \
+                 WHERE ((m.kind = 'digest' AND c.state = 'confirmed') \
+                 OR (m.kind = 'confirmation' AND c.state = 'pending' AND c.request = m.request)) \
+                 AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.bucket = $1 AND x.address_key = s.address_key) \
+                 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+                 AND d.subscriber_id = v.column1 \
+                 AND (d.attempt >= v.column2 OR d.event IN ('accepted', 'refused', 'skipped', 'held'))) \
+                 ON CONFLICT DO NOTHING RETURNING subscriber_id, attempt",
+                markers(4, 2, size)
+            );
+            written.extend(keys(&tx.fetch_all(sql, self.values(values)).await?)?);
+        }
+        Ok(written)
+    }
+
+    /// Why a `Handed` was not written; someone who is not eligible is skipped here and now.
+    async fn not_handed(&self, tx: &mut Tx, entry: &Entry) -> Result<Appended, Fault> {
+        let sql = "SELECT attempt, step, event, epoch FROM delivery WHERE bucket = $1 AND mailing_id = $2 AND subscriber_id = $3 \
+             AND (attempt >= $4 OR event IN ('accepted', 'refused', 'skipped', 'held')) ORDER BY attempt, step";
+        let Lease { bucket, mailing, epoch, .. } = self.lease;
+        let rows = tx.fetch_all(sql, args![*bucket, *mailing, entry.subscriber, entry.attempt]).await?;
+        if let [row] = rows.as_slice() {
+            let same = attempt(row)? == entry.attempt && row.int("epoch")? == *epoch;
+            match row.text("event")?.as_str() {
+                "handed" if same => return Ok(Appended::Present),
+                "skipped" if same => return Ok(Appended::NotEligible),
+                _ => {}
+            }
+        }
+        if !rows.is_empty() {
+            return Ok(Appended::Stale);
+        }
+        let Some(reason) = self.why_not_eligible(tx, entry.subscriber).await? else { return Ok(Appended::Paused) };
+        let skipped = Entry { event: Event::Skipped(reason), ..entry.clone() };
+        self.insert_outcomes(tx, &[&skipped]).await?;
+        Ok(Appended::NotEligible)
+    }
+
+    /// The reason for the ledger; `None` when the mailing is not open, and so nothing is decided about anyone.
+    async fn why_not_eligible(&self, tx: &mut Tx, subscriber: SubscriberId) -> Result<Option<String>, Fault> {
+        let sql = "SELECT s.address_key, x.reason, c.state FROM mailing m \
+             LEFT JOIN subscriber s ON s.bucket = $1 AND s.subscriber_id = $3 \
+             LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
+             LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = $3 AND c.newsletter = m.newsletter \
+             AND c.cadence = m.cadence WHERE m.mailing_id = $2 AND m.state = 'open'";
+        let Some(row) = tx.fetch_optional(sql, args![self.lease.bucket, self.lease.mailing, subscriber]).await? else {
+            return Ok(None);
+        };
+        let removed = row.maybe_text("address_key")?.is_none();
+        Ok(Some(ineligible(removed, row.maybe_text("reason")?, row.maybe_text("state")?)))
+    }
+
+    /// Whether an outcome that was not written stood there already.
+    async fn not_written(&self, tx: &mut Tx, entry: &Entry) -> Result<Appended, Fault> {
+        let sql = "SELECT event FROM delivery WHERE bucket = $1 AND mailing_id = $2 AND subscriber_id = $3 AND attempt = $4 \
+             AND step = 1 AND event = $5";
+        let (word, ..) = words(&entry.event);
+        let values = args![self.lease.bucket, self.lease.mailing, entry.subscriber, entry.attempt, word];
+        Ok(if tx.fetch_optional(sql, values).await?.is_some() { Appended::Present } else { Appended::Stale })
+    }
+
+    async fn delete_retries(&self, tx: &mut Tx, moved: &[(SubscriberId, u32)]) -> Result<(), Fault> {
+        let rows: Vec<_> = moved.iter().map(|(subscriber, _)| args![*subscriber]).collect();
+        for (size, values) in padded(&rows) {
+            let list = markers(2, 1, size);
+            let sql =
+                format!("DELETE FROM retry WHERE bucket = $1 AND mailing_id = $2 AND subscriber_id IN (VALUES {list})");
+            let mut all = args![self.lease.bucket, self.lease.mailing];
+            all.extend(values);
+            tx.execute(sql, all).await?;
+        }
+        Ok(())
+    }
+
+    /// Who waits for another attempt; the first one's time is in the ledger.
+    async fn insert_retries(&self, tx: &mut Tx, outcomes: &[&Entry]) -> Result<(), Fault> {
+        let row = |entry: &&Entry| match &entry.event {
+            Event::Deferred { retry_at, .. } => Some(args![entry.subscriber, entry.attempt, *retry_at]),
+            _ => None,
+        };
+        let rows: Vec<_> = outcomes.iter().filter_map(row).collect();
+        for (size, values) in padded(&rows) {
+            let sql = format!(
+                "INSERT INTO retry (bucket, mailing_id, subscriber_id, attempt, due_at, first_at) \
+                 SELECT $1, $2, v.column1, v.column2, v.column3, COALESCE((SELECT MIN(d.at) FROM delivery d \
+                 WHERE d.bucket = $1 AND d.mailing_id = $2 AND d.subscriber_id = v.column1), $3) \
+                 FROM (VALUES {}) AS v WHERE 1 = 1 ON CONFLICT DO NOTHING",
+                markers(3, 3, size)
+            );
+            let mut all = args![self.lease.bucket, self.lease.mailing, self.now];
+            all.extend(values);
+            tx.execute(sql, all).await?;
+        }
+        Ok(())
+    }
+
+    async fn suppress(&self, tx: &mut Tx, subscriber: SubscriberId) -> Result<(), Fault> {
+        let sql = "INSERT INTO suppression (bucket, address_key, reason, at) SELECT bucket, address_key, 'bounce', $1 \
+             FROM subscriber WHERE bucket = $2 AND subscriber_id = $3 AND address_key IS NOT NULL ON CONFLICT DO NOTHING";
+        tx.execute(sql, args![self.now, self.lease.bucket, subscriber]).await.map(|_| ())
+    }
+
+    /// Bucket, mailing, time and epoch before a statement's own values.
+    fn values(&self, own: Vec<Value>) -> Vec<Value> {
+        let mut all = args![self.lease.bucket, self.lease.mailing, self.now, self.lease.epoch];
+        all.extend(own);
+        all
+    }
+}
+
+/// Subscriber, attempt, event, code, text.
+fn outcome_row(entry: &Entry) -> Vec<Value> {
+    let (event, code, text) = words(&entry.event);
+    args![entry.subscriber, entry.attempt, event, code, text]
+}
+
+/// An event as the ledger writes it.
+fn words(event: &Event) -> (&'static str, Option<i64>, Option<&str>) {
+    let (word, reply) = match event {
+        Event::Handed => return ("handed", None, None),
+        Event::Skipped(reason) => return ("skipped", None, Some(reason)),
+        Event::Held => return ("held", None, None),
+        Event::Accepted(reply) => ("accepted", reply),
+        Event::Deferred { reply, .. } => ("deferred", reply),
+        Event::Refused { reply, .. } => ("refused", reply),
+    };
+    (word, Some(i64::from(reply.code)), Some(&reply.text))
+}
+
+fn keys(rows: &[Row]) -> Result<Written, StoreError> {
+    rows.iter().map(|row| Ok((row.subscriber()?, attempt(row)?))).collect()
+}
+
+fn attempt(row: &Row) -> Result<u32, StoreError> {
+    u32::try_from(row.int("attempt")?).map_err(|error| unreadable("attempt", &error))
 }

@@ -1,10 +1,25 @@
-//! Cadences, mailings and their books.
+//! Cadences and mailings, and how a mailing ends. How it begins is in `opening`.
 
 use chrono::{DateTime, NaiveDateTime, Utc};
 
-use super::{CadenceState, MailingView, NewMailing, Store, StoreError};
+use super::books::{BOOKS, books};
+use super::row::{LOCAL, Row, unreadable};
+use super::sql::{Fault, Tx, args, write};
+use super::{CadenceState, MailingState, MailingView, Store, StoreError};
+use crate::delivery::books::Books;
 use crate::message::Letter;
 use crate::types::{CadenceId, MailingId, NewsletterId};
+
+/// Every column of a mailing's view, as [`view`] reads them.
+macro_rules! mailing_columns {
+    () => {
+        "SELECT mailing_id, kind, newsletter, cadence, occurrence, state, reason, subject, opened_at, finished_at, audience, \
+         accepted, refused, skipped, held FROM mailing "
+    };
+}
+
+/// Confirmations that are forgotten in one transaction.
+const FORGET: i64 = 100;
 
 impl Store {
     /// The state of a cadence; made with `since = now` and `last` when the scheduler sees the cadence for the first time.
@@ -15,8 +30,23 @@ impl Store {
         now: DateTime<Utc>,
         last: NaiveDateTime,
     ) -> Result<CadenceState, StoreError> {
-        todo!()
+        if let Some(known) = self.known_cadence(newsletter, cadence).await? {
+            return Ok(known);
+        }
+        let sql =
+            "INSERT INTO cadence (newsletter, cadence, since, last) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+        let values = || args![newsletter, cadence, now, last.format(LOCAL).to_string()];
+        write!(self.pool, |tx| tx.execute(sql, values()).await.map(|_| ()))?;
+        let known = self.known_cadence(newsletter, cadence).await?;
+        known.ok_or_else(|| StoreError::Value("table cadence: a row vanished".into()))
     }
+
+    async fn known_cadence(&self, of: &NewsletterId, cadence: &CadenceId) -> Result<Option<CadenceState>, StoreError> {
+        let sql = "SELECT since, last FROM cadence WHERE newsletter = $1 AND cadence = $2";
+        let row = self.pool.fetch_optional(sql, args![of, cadence]).await?;
+        row.map(|row| Ok(CadenceState { since: row.time("since")?, last: row.local("last")? })).transpose()
+    }
+
     /// Deals with an occurrence that mails nothing: moves `last` on. False when another node was faster.
     pub async fn pass(
         &self,
@@ -25,40 +55,161 @@ impl Store {
         last: NaiveDateTime,
         occurrence: NaiveDateTime,
     ) -> Result<bool, StoreError> {
-        todo!()
+        let sql = "UPDATE cadence SET last = $1 WHERE newsletter = $2 AND cadence = $3 AND last = $4";
+        let local = |time: NaiveDateTime| time.format(LOCAL).to_string();
+        let values = || args![local(occurrence), newsletter, cadence, local(last)];
+        write!(self.pool, |tx| Ok(tx.execute(sql, values()).await? == 1))
     }
-    /// Opens a digest mailing: moves `last`, writes the mailing, its issues and its batches in one transaction. False when another node was faster,
-    /// or an issue is in a mailing of this cadence already.
-    pub async fn open_mailing(&self, mailing: &NewMailing) -> Result<bool, StoreError> {
-        todo!()
-    }
+
     /// The frozen mail of a mailing.
     pub async fn letter(&self, mailing: MailingId) -> Result<Option<Letter>, StoreError> {
-        todo!()
+        let row = self.pool.fetch_optional("SELECT letter FROM mailing WHERE mailing_id = $1", args![mailing]).await?;
+        row.map(|row| row.json("letter")).transpose()
     }
+
     /// The newest mailings with their books; digests only, or confirmations too.
     pub async fn mailings(&self, limit: usize, confirmations: bool) -> Result<Vec<MailingView>, StoreError> {
-        todo!()
+        let sql =
+            concat!(mailing_columns!(), "WHERE kind = 'digest' OR $1 = 1 ORDER BY opened_at DESC, mailing_id LIMIT $2");
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.views(self.pool.fetch_all(sql, args![confirmations, limit]).await?).await
     }
+
     /// One mailing with its books.
     pub async fn mailing(&self, mailing: MailingId) -> Result<Option<MailingView>, StoreError> {
-        todo!()
+        let sql = concat!(mailing_columns!(), "WHERE mailing_id = $1");
+        Ok(self.views(self.pool.fetch_all(sql, args![mailing]).await?).await?.pop())
     }
+
+    /// The books of a finished mailing were written when it finished; those of others are counted now.
+    async fn views(&self, rows: Vec<Row>) -> Result<Vec<MailingView>, StoreError> {
+        let mut views = Vec::with_capacity(rows.len());
+        for row in rows {
+            let counted = match row.maybe_int("audience")? {
+                Some(_) => Books {
+                    audience: row.int("audience")?,
+                    accepted: row.int("accepted")?,
+                    refused: row.int("refused")?,
+                    skipped: row.int("skipped")?,
+                    held: row.int("held")?,
+                    ..Books::default()
+                },
+                None => match self.pool.fetch_optional(BOOKS, args![row.mailing()?]).await? {
+                    Some(counts) => books(&counts)?,
+                    None => continue,
+                },
+            };
+            views.push(view(&row, counted)?);
+        }
+        Ok(views)
+    }
+
     /// `Open -> Paused`, with the reason. False when it was not open.
     pub async fn pause(&self, mailing: MailingId, reason: &str) -> Result<bool, StoreError> {
-        todo!()
+        write!(self.pool, |tx| pause(tx, mailing, reason).await)
     }
+
     /// `Paused -> Open`. False when it was not paused.
     pub async fn resume(&self, mailing: MailingId) -> Result<bool, StoreError> {
-        todo!()
+        let sql = "UPDATE mailing SET state = 'open', reason = NULL WHERE mailing_id = $1 AND state = 'paused'";
+        write!(self.pool, |tx| Ok(tx.execute(sql, args![mailing]).await? == 1))
     }
+
     /// Finishes every open mailing whose batches are all done and whose books balance; returns those that finished. One whose batches are done and whose
     /// books do not balance is paused with a reason that shows the books.
     pub async fn finish_mailings(&self, now: DateTime<Utc>) -> Result<Vec<MailingView>, StoreError> {
-        todo!()
+        let sql = concat!(
+            mailing_columns!(),
+            "WHERE state = 'open' AND NOT EXISTS (SELECT 1 FROM batch b WHERE b.mailing_id = mailing.mailing_id \
+             AND b.state IN ('free', 'leased')) ORDER BY opened_at, mailing_id"
+        );
+        let mut finished = Vec::new();
+        for row in self.pool.fetch_all(sql, args![]).await? {
+            let mailing = row.mailing()?;
+            if let Some(books) = write!(self.pool, |tx| finish(tx, mailing, now).await)? {
+                let view = view(&row, books)?;
+                finished.push(MailingView { state: MailingState::Finished, finished_at: Some(now), ..view });
+            }
+        }
+        Ok(finished)
     }
+
     /// Deletes finished confirmation mailings (and their batches and deliveries) older than `before`. Returns how many.
     pub async fn forget_confirmations(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        todo!()
+        let sql = "SELECT m.mailing_id, b.bucket FROM mailing m JOIN batch b ON b.mailing_id = m.mailing_id \
+             WHERE m.state = 'finished' AND m.kind = 'confirmation' AND m.finished_at < $1 ORDER BY m.opened_at LIMIT $2";
+        let mut forgotten = 0;
+        loop {
+            let old = self.pool.fetch_all(sql, args![before, FORGET]).await?;
+            let old =
+                old.iter().map(|row| Ok((row.mailing()?, row.bucket()?))).collect::<Result<Vec<_>, StoreError>>()?;
+            if old.is_empty() {
+                return Ok(forgotten);
+            }
+            forgotten += write!(self.pool, |tx| {
+                let mut gone = 0;
+                for (mailing, bucket) in &old {
+                    for table in [
+                        "DELETE FROM delivery WHERE bucket = $1 AND mailing_id = $2",
+                        "DELETE FROM batch WHERE bucket = $1 AND mailing_id = $2",
+                    ] {
+                        tx.execute(table, args![*bucket, *mailing]).await?;
+                    }
+                    gone += tx.execute("DELETE FROM mailing WHERE mailing_id = $1", args![*mailing]).await?;
+                }
+                Ok(gone)
+            })?;
+        }
     }
+}
+
+/// Finishes or pauses one mailing; its books when it finished. All its batches are done, so its ledger moves no more.
+async fn finish(tx: &mut Tx, mailing: MailingId, now: DateTime<Utc>) -> Result<Option<Books>, Fault> {
+    let Some(row) = tx.fetch_optional(BOOKS, args![mailing]).await? else { return Ok(None) };
+    let counted = books(&row)?;
+    if !counted.balance() {
+        pause(tx, mailing, &reason(&counted)).await?;
+        return Ok(None);
+    }
+    let sql = "UPDATE mailing SET state = 'finished', finished_at = $1, audience = $2, accepted = $3, refused = $4, \
+         skipped = $5, held = $6 WHERE mailing_id = $7 AND state = 'open'";
+    let Books { audience, accepted, refused, skipped, held, deferred: _, open: _ } = counted;
+    let changed = tx.execute(sql, args![now, audience, accepted, refused, skipped, held, mailing]).await?;
+    Ok((changed == 1).then_some(counted))
+}
+
+fn reason(books: &Books) -> String {
+    let Books { audience, accepted, refused, skipped, held, deferred, open } = books;
+    format!(
+        "the books do not balance: an audience of {audience}, but {accepted} accepted + {refused} refused + {skipped} skipped \
+         + {held} held, {deferred} deferred, {open} open"
+    )
+}
+
+async fn pause(tx: &mut Tx, mailing: MailingId, reason: &str) -> Result<bool, Fault> {
+    let sql = "UPDATE mailing SET state = 'paused', reason = $1 WHERE mailing_id = $2 AND state = 'open'";
+    Ok(tx.execute(sql, args![reason, mailing]).await? == 1)
+}
+
+/// Reads the columns of [`mailing_columns`].
+fn view(row: &Row, books: Books) -> Result<MailingView, StoreError> {
+    let is_digest = row.text("kind")? == "digest";
+    Ok(MailingView {
+        mailing: row.mailing()?,
+        newsletter: row.newsletter()?,
+        cadence: is_digest.then(|| row.cadence()).transpose()?,
+        occurrence: is_digest.then(|| row.local("occurrence")).transpose()?,
+        state: match row.text("state")?.as_str() {
+            "open" => MailingState::Open,
+            "paused" => MailingState::Paused,
+            "finished" => MailingState::Finished,
+            "cancelled" => MailingState::Cancelled,
+            other => return Err(unreadable("state", &other)),
+        },
+        reason: row.maybe_text("reason")?,
+        subject: row.text("subject")?,
+        opened_at: row.time("opened_at")?,
+        finished_at: row.maybe_time("finished_at")?,
+        books,
+    })
 }

@@ -4,22 +4,37 @@
 //! database's, for leases. The database decides races: guarded writes, then a look at the rows affected.
 
 mod batches;
+mod books;
+mod fault;
+mod install;
 mod issues;
 mod ledger;
 mod mailings;
+mod membership;
 mod migrations;
 mod model;
+mod open;
+mod opening;
+mod publish;
+mod row;
 mod sql;
+mod subscribe;
 mod subscribers;
+mod value;
 
+pub use fault::StoreError;
 pub use model::*;
-pub use sql::StoreError;
 
-use crate::types::InstallKey;
+use crate::chance::Chance;
+use crate::types::{InstallKey, Secret};
 
 /// The database of an install. Cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Store {}
+pub struct Store {
+    pool: sql::Pool,
+    key: InstallKey,
+    buckets: u16,
+}
 
 impl Store {
     /// Opens `sqlite:PATH` (created when missing) or `postgres://...`, and brings the schema up to date. The first open makes the install key
@@ -27,21 +42,24 @@ impl Store {
     ///
     /// # Errors
     /// When the file is not a database, the server does not answer, or the schema is newer than this program; each in words.
-    pub async fn open(url: &crate::types::Secret, chance: &crate::chance::Chance) -> Result<Self, StoreError> {
-        let _ = (url, chance);
-        todo!()
+    pub async fn open(url: &Secret, chance: &Chance) -> Result<Self, StoreError> {
+        let pool = open::open(url).await?;
+        install::check_order(&pool).await?;
+        migrations::migrate(&pool).await?;
+        let (key, buckets) = install::install(&pool, chance).await?;
+        Ok(Self { pool, key, buckets })
     }
 
     /// The install's key.
     #[must_use]
     pub fn key(&self) -> &InstallKey {
-        todo!()
+        &self.key
     }
 
     /// The install's bucket count.
     #[must_use]
     pub fn buckets(&self) -> u16 {
-        todo!()
+        self.buckets
     }
 
     /// Whether the database answers now.
@@ -49,11 +67,11 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        todo!()
+        Ok(install::ping(&self.pool).await?)
     }
 
     /// Closes all connections; for SQLite also folds the write-ahead log into the file.
     pub async fn close(&self) {
-        todo!()
+        self.pool.close().await;
     }
 }

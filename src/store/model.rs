@@ -40,6 +40,8 @@ pub struct KnownIssue {
     pub number: i64,
     /// Hash of the fields and body of its newest revision.
     pub content_hash: String,
+    /// When the content of its newest revision last changed.
+    pub updated: DateTime<Utc>,
     /// In feeds and archive, as opposed to withdrawn.
     pub published: bool,
 }
@@ -123,7 +125,7 @@ pub struct NewMailing {
     pub issues: Vec<(IssueId, i64)>,
     /// The mail.
     pub letter: Letter,
-    /// Now: also the cut, the audience being the subscriptions confirmed by then.
+    /// Now. The audience is every subscription whose confirmation was committed before the mailing.
     pub now: DateTime<Utc>,
 }
 
@@ -192,6 +194,8 @@ pub struct Pending {
     pub subscriber: SubscriberId,
     /// The address as stored: composing parses it, so that a bad one fails alone.
     pub address: String,
+    /// Why the person is not eligible any more, as it was when the page was read: skip them, send nothing. Handing checks again.
+    pub skip: Option<String>,
     /// The request that a confirmation token answers.
     pub request: i64,
     /// Number of the attempt to make, from 1.
@@ -245,8 +249,12 @@ pub enum Appended {
     Written,
     /// A `Handed` whose subscriber is no longer eligible: a `Skipped` was written instead. Do not send.
     NotEligible,
-    /// The event stood there already (a repeat after a lost commit answer): nothing was written. For a `Handed` of this same lease, go on.
+    /// The event stood there already (a repeat after a lost commit answer): nothing was written. For a `Handed` it was this same lease: go on.
     Present,
+    /// A `Handed` in a mailing that is not open: nothing was written and nothing is decided about the person. Do not send; close or give back the batch.
+    Paused,
+    /// The ledger has moved past this event: the person is settled, or another lease or a later attempt was there. Nothing was written. Do not send.
+    Stale,
 }
 
 /// What closing a batch led to.

@@ -1,22 +1,267 @@
 //! The seam: one pool of either kind, one statement text for both.
+//!
+//! Statements are static, or assembled from static parts; every value is bound to a `$n` marker. `{clock}` in a statement stands
+//! for the database's clock in milliseconds: with the opening of the database it is all that differs between the two.
 
-/// What the database said, in words.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// It cannot be opened.
-    #[error("{what} cannot be opened: {why}. {remedy}")]
-    Open {
-        /// The database, without credentials.
-        what: String,
-        /// Why.
-        why: String,
-        /// What to do.
-        remedy: String,
+use std::borrow::Cow;
+use std::time::Duration;
+
+use sqlx::postgres::PgRow;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
+
+pub(super) use super::fault::{Fault, StoreError, in_words};
+use super::row::Row;
+pub(super) use super::value::{Value, args, markers, padded};
+
+/// The database. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) enum Pool {
+    /// One write connection, since SQLite has one writer anyway and queueing here is fair; several readers beside it.
+    Sqlite {
+        read: SqlitePool,
+        write: SqlitePool,
     },
-    /// A statement failed.
-    #[error("the database failed: {0}")]
-    Sql(String),
-    /// A row holds what the program cannot read: it was written by another program or another version.
-    #[error("the database holds a value that cannot be read: {0}")]
-    Value(String),
+    Postgres(PgPool),
+}
+
+/// A write transaction: `BEGIN IMMEDIATE` on SQLite, READ COMMITTED on PostgreSQL.
+pub(super) struct Tx {
+    kind: Kind,
+    undo: bool,
+}
+
+enum Kind {
+    Sqlite(Transaction<'static, Sqlite>),
+    Postgres(Transaction<'static, Postgres>),
+}
+
+/// How often a transaction that lost to another is tried. The waits add up to about two and a half seconds.
+const TRIES: u32 = 9;
+const FIRST_WAIT: Duration = Duration::from_millis(5);
+
+macro_rules! query {
+    ($database:ty, $sql:expr, $args:expr) => {{
+        let mut query = sqlx::query::<$database>(AssertSqlSafe($sql));
+        for value in $args {
+            query = match value {
+                Value::Text(text) => query.bind(text),
+                Value::Int(number) => query.bind(number),
+            };
+        }
+        query
+    }};
+}
+
+/// Runs an expression in a write transaction and commits it; again from the start when another transaction was in the way. The
+/// expression must therefore have no effect outside its transaction. A macro, because the future of an async closure that
+/// borrows cannot be shown to be `Send` for every lifetime, which spawning needs.
+macro_rules! write {
+    ($pool:expr, |$tx:ident| $work:expr) => {{
+        let mut tries = $crate::store::sql::Tries::default();
+        loop {
+            let result = match $pool.begin().await {
+                Ok(mut own) => {
+                    let $tx = &mut own;
+                    let result = $crate::store::sql::work(async { $work }).await;
+                    own.end(result).await
+                }
+                Err(fault) => Err(fault),
+            };
+            match result {
+                Err(fault) if tries.again(&fault).await => {}
+                result => break result.map_err($crate::store::StoreError::from),
+            }
+        }
+    }};
+}
+pub(super) use write;
+
+/// Fixes the types of a transaction's work.
+pub(super) fn work<T, F: Future<Output = Result<T, Fault>>>(work: F) -> F {
+    work
+}
+
+/// Counts the tries of one transaction.
+#[derive(Default)]
+pub(super) struct Tries(u32);
+
+impl Tries {
+    /// Whether to try again, after a wait that doubles.
+    pub(super) async fn again(&mut self, fault: &Fault) -> bool {
+        self.0 += 1;
+        let again = matches!(fault, Fault::Again(_)) && self.0 < TRIES;
+        if again {
+            tokio::time::sleep(FIRST_WAIT * 2_u32.pow(self.0)).await;
+        }
+        again
+    }
+}
+
+impl Pool {
+    /// Begins a write transaction; see [`write!`].
+    pub(super) async fn begin(&self) -> Result<Tx, Fault> {
+        let kind = match self {
+            Self::Sqlite { write, .. } => Kind::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
+            Self::Postgres(pool) => Kind::Postgres(pool.begin().await?),
+        };
+        Ok(Tx { kind, undo: false })
+    }
+
+    /// All rows of a read.
+    pub(super) async fn fetch_all(
+        &self,
+        sql: impl Into<Cow<'static, str>>,
+        args: Vec<Value>,
+    ) -> Result<Vec<Row>, Fault> {
+        match self {
+            Self::Sqlite { read, .. } => {
+                let sql = checked(sql.into(), &args, SQLITE_CLOCK)?;
+                let rows: Vec<SqliteRow> = query!(Sqlite, sql, args).fetch_all(read).await?;
+                Ok(rows.into_iter().map(Row::from).collect())
+            }
+            Self::Postgres(pool) => {
+                let sql = checked(sql.into(), &args, POSTGRES_CLOCK)?;
+                let rows: Vec<PgRow> = query!(Postgres, sql, args).fetch_all(pool).await?;
+                Ok(rows.into_iter().map(Row::from).collect())
+            }
+        }
+    }
+
+    /// The first row of a read.
+    pub(super) async fn fetch_optional(
+        &self,
+        sql: impl Into<Cow<'static, str>>,
+        args: Vec<Value>,
+    ) -> Result<Option<Row>, Fault> {
+        Ok(self.fetch_all(sql, args).await?.into_iter().next())
+    }
+
+    /// Closes all connections; the last SQLite connection to go folds the write-ahead log into the file.
+    pub(super) async fn close(&self) {
+        match self {
+            Self::Sqlite { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
+            Self::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    /// Commits what worked and rolls back what did not.
+    pub(super) async fn end<T>(self, result: Result<T, Fault>) -> Result<T, Fault> {
+        let keep = result.is_ok() && !self.undo;
+        // A rollback that fails has lost its connection, and with it the transaction: what went wrong first is what to report.
+        match (self.kind, keep) {
+            (Kind::Sqlite(tx), true) => tx.commit().await?,
+            (Kind::Sqlite(tx), false) => tx.rollback().await.unwrap_or_default(),
+            (Kind::Postgres(tx), true) => tx.commit().await?,
+            (Kind::Postgres(tx), false) => tx.rollback().await.unwrap_or_default(),
+        }
+        result
+    }
+
+    /// Marks the transaction to be rolled back although its work returns a value.
+    pub(super) fn undo(&mut self) {
+        self.undo = true;
+    }
+
+    /// Runs a statement; the number of rows it changed.
+    pub(super) async fn execute(&mut self, sql: impl Into<Cow<'static, str>>, args: Vec<Value>) -> Result<u64, Fault> {
+        match &mut self.kind {
+            Kind::Sqlite(tx) => {
+                let sql = checked(sql.into(), &args, SQLITE_CLOCK)?;
+                Ok(query!(Sqlite, sql, args).execute(&mut **tx).await?.rows_affected())
+            }
+            Kind::Postgres(tx) => {
+                let sql = checked(sql.into(), &args, POSTGRES_CLOCK)?;
+                Ok(query!(Postgres, sql, args).execute(&mut **tx).await?.rows_affected())
+            }
+        }
+    }
+
+    /// All rows of a statement, also of one that writes and returns.
+    pub(super) async fn fetch_all(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        args: Vec<Value>,
+    ) -> Result<Vec<Row>, Fault> {
+        match &mut self.kind {
+            Kind::Sqlite(tx) => {
+                let sql = checked(sql.into(), &args, SQLITE_CLOCK)?;
+                let rows: Vec<SqliteRow> = query!(Sqlite, sql, args).fetch_all(&mut **tx).await?;
+                Ok(rows.into_iter().map(Row::from).collect())
+            }
+            Kind::Postgres(tx) => {
+                let sql = checked(sql.into(), &args, POSTGRES_CLOCK)?;
+                let rows: Vec<PgRow> = query!(Postgres, sql, args).fetch_all(&mut **tx).await?;
+                Ok(rows.into_iter().map(Row::from).collect())
+            }
+        }
+    }
+
+    /// The first row of a statement. All rows are read, so that a statement that writes runs to its end.
+    pub(super) async fn fetch_optional(
+        &mut self,
+        sql: impl Into<Cow<'static, str>>,
+        args: Vec<Value>,
+    ) -> Result<Option<Row>, Fault> {
+        Ok(self.fetch_all(sql, args).await?.into_iter().next())
+    }
+
+    /// Runs a script of several statements without values: a migration.
+    pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), Fault> {
+        match &mut self.kind {
+            Kind::Sqlite(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ())?,
+            Kind::Postgres(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ())?,
+        }
+        Ok(())
+    }
+}
+
+/// The database's clock in whole milliseconds, moving within a transaction. The only expression that has two spellings.
+const SQLITE_CLOCK: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
+const POSTGRES_CLOCK: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+
+/// Puts the clock in and compares markers with values: SQLite would bind NULL for a missing one without a word.
+fn checked(sql: Cow<'static, str>, args: &[Value], clock: &str) -> Result<Cow<'static, str>, StoreError> {
+    let highest = highest_marker(&sql);
+    if highest != args.len() {
+        return Err(StoreError::Sql(format!("{} values were given for {highest} markers in: {sql}", args.len())));
+    }
+    Ok(if sql.contains("{clock}") { sql.replace("{clock}", clock).into() } else { sql })
+}
+
+fn highest_marker(sql: &str) -> usize {
+    let number = |rest: &str| {
+        let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+        rest.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    };
+    sql.split('$').skip(1).map(number).max().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn markers_are_counted_against_values() {
+        for (sql, values, fits) in [
+            ("SELECT 1", 0, true),
+            ("SELECT $1, $2, $1", 2, true),
+            ("SELECT $1, $12", 12, true),
+            ("SELECT $1", 0, false),
+            ("SELECT $1", 2, false),
+        ] {
+            let args = vec![Value::Int(None); values];
+            assert_eq!(checked(sql.into(), &args, "now").is_ok(), fits, "{sql} with {values}");
+        }
+    }
+
+    #[test]
+    fn the_clock_is_put_in() {
+        assert_eq!(checked("SELECT {clock} + $1".into(), &[Value::Int(None)], "9").unwrap(), "SELECT 9 + $1");
+    }
 }

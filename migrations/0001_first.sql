@@ -1,0 +1,254 @@
+-- The first schema, one text for SQLite and PostgreSQL.
+--
+-- Columns are TEXT and BIGINT. A time is UTC milliseconds since 1970 unless its comment says otherwise. An id is made by the
+-- program: 16 characters of lower-case base32hex, which sort as their bytes do. Lists and letters are JSON. There are no
+-- sequences, triggers, casts, collations or foreign keys: a foreign key between tables that are distributed by bucket and
+-- tables that are not cannot be had on a cluster, and one that holds on one database only would be a trap.
+--
+-- Tables that grow with subscribers carry `bucket`, a hash of the address, as the first column of their primary key.
+
+-- What was fixed when the database was created: `key`, 32 random bytes in hex that sign every link; `buckets`, how many.
+CREATE TABLE install (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+);
+
+-- One row a bucket: the gate through which every change of its memberships goes.
+--
+-- A cut is a number, not a time: how many mailings have been opened before, counted over the whole install. Opening a mailing
+-- raises `cut` in every bucket; joining or leaving an audience locks the row of its bucket and notes the cut it finds. So the
+-- order of commits decides who is in an audience, and no clock can be wrong about it.
+CREATE TABLE bucket (
+    bucket BIGINT NOT NULL PRIMARY KEY,
+    cut    BIGINT NOT NULL
+);
+
+-- What the watcher knew of a newsletter's source when it last read it.
+CREATE TABLE source (
+    newsletter  TEXT   NOT NULL PRIMARY KEY,
+    commit_id   TEXT   NOT NULL,  -- empty for a plain directory
+    fingerprint TEXT   NOT NULL,  -- of what rendering depends on besides the documents
+    baseline_at BIGINT NOT NULL,  -- the first reading: everything in it is archive, not news
+    read_at     BIGINT NOT NULL,
+    changed_at  BIGINT NOT NULL,  -- when anything readers see last changed
+    error       TEXT              -- why the last look failed, if it did
+);
+
+-- Every issue ever seen. A withdrawn one keeps its row, so that it is recognised when it comes back.
+CREATE TABLE issue (
+    newsletter TEXT   NOT NULL,
+    issue      TEXT   NOT NULL,
+    number     BIGINT NOT NULL,  -- of the newest revision
+    slug       TEXT   NOT NULL,
+    published  BIGINT NOT NULL,  -- 1 in feeds and archive, 0 withdrawn
+    news_at    BIGINT,           -- NULL for the archive of the first reading; never changes
+    seen_at    BIGINT NOT NULL,  -- when its content last changed: the settle time counts from here
+    PRIMARY KEY (newsletter, issue)
+);
+CREATE INDEX issue_by_slug ON issue (newsletter, slug);
+
+-- An issue as it was read at one commit and rendered. Numbers count from 1 for each issue; a mailing freezes one.
+CREATE TABLE revision (
+    newsletter   TEXT   NOT NULL,
+    issue        TEXT   NOT NULL,
+    number       BIGINT NOT NULL,
+    path         TEXT   NOT NULL,
+    slug         TEXT   NOT NULL,
+    commit_id    TEXT   NOT NULL,
+    blob         TEXT   NOT NULL,
+    content_hash TEXT   NOT NULL,  -- of the document's fields and body
+    title        TEXT   NOT NULL,
+    authors      TEXT   NOT NULL,  -- JSON list
+    tags         TEXT   NOT NULL,  -- JSON list
+    language     TEXT,
+    image        TEXT,
+    written      TEXT   NOT NULL,  -- the issue's date as written, RFC 3339 with its offset
+    written_at   BIGINT NOT NULL,  -- the same instant, to sort by
+    updated_at   BIGINT NOT NULL,
+    url          TEXT   NOT NULL,
+    web_html     TEXT   NOT NULL,
+    feed_html    TEXT   NOT NULL,
+    mail_html    TEXT   NOT NULL,
+    plain        TEXT   NOT NULL,
+    summary      TEXT   NOT NULL,
+    assets       TEXT   NOT NULL,  -- JSON list
+    PRIMARY KEY (newsletter, issue, number)
+);
+
+-- Files that the newest revision of an issue shows: the only files of a source that the web face serves.
+CREATE TABLE asset (
+    newsletter TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    issue      TEXT NOT NULL,
+    PRIMARY KEY (newsletter, path, issue)
+);
+
+-- Why documents are not published. Replaced as a whole by each reading.
+CREATE TABLE hold (
+    newsletter  TEXT   NOT NULL,
+    place       BIGINT NOT NULL,  -- counts from 0 within one reading
+    rule        TEXT   NOT NULL,
+    path        TEXT   NOT NULL,
+    line_number BIGINT,
+    column_number BIGINT,
+    message     TEXT   NOT NULL,
+    remedy      TEXT   NOT NULL,
+    PRIMARY KEY (newsletter, place)
+);
+
+-- A person's address. Removing someone erases address and key; the bare id stays in the ledger.
+CREATE TABLE subscriber (
+    bucket        BIGINT NOT NULL,
+    subscriber_id TEXT   NOT NULL,
+    address       TEXT,
+    address_key   TEXT,
+    created_at    BIGINT NOT NULL,
+    PRIMARY KEY (bucket, subscriber_id),
+    UNIQUE (bucket, address_key)
+);
+
+-- Where a subscriber stands with a cadence of a newsletter: pending, confirmed or unsubscribed.
+CREATE TABLE subscription (
+    bucket          BIGINT NOT NULL,
+    subscriber_id   TEXT   NOT NULL,
+    newsletter      TEXT   NOT NULL,
+    cadence         TEXT   NOT NULL,
+    state           TEXT   NOT NULL,
+    request         BIGINT NOT NULL,  -- counts the subscriber's requests to the newsletter, over all its cadences
+    requested_at    BIGINT NOT NULL,
+    confirmed_at    BIGINT,           -- last time
+    unsubscribed_at BIGINT,           -- last time; empty again only when the person confirms again
+    PRIMARY KEY (bucket, subscriber_id, newsletter, cadence)
+);
+
+-- Who belongs to which audiences, for ever: one row for each stretch in which a subscription was confirmed.
+--
+-- The subscriber is in the audience of the mailing with cut c when joined_after < c <= left_after. Rows are only added, and
+-- closed once, so the audience of an opened mailing can be counted at any time and never changes.
+CREATE TABLE membership (
+    bucket        BIGINT NOT NULL,
+    newsletter    TEXT   NOT NULL,
+    cadence       TEXT   NOT NULL,
+    subscriber_id TEXT   NOT NULL,
+    joined_after  BIGINT NOT NULL,  -- a cut
+    left_after    BIGINT NOT NULL,  -- a cut; 9223372036854775807 while confirmed
+    PRIMARY KEY (bucket, newsletter, cadence, subscriber_id, joined_after)
+);
+
+-- How permission was given and taken back, word for word. Rows are only added.
+CREATE TABLE consent (
+    bucket        BIGINT NOT NULL,
+    subscriber_id TEXT   NOT NULL,
+    newsletter    TEXT   NOT NULL,
+    cadence       TEXT   NOT NULL,
+    request       BIGINT NOT NULL,
+    event         TEXT   NOT NULL,  -- requested, confirmed, added, replaced, unsubscribed, removed
+    source        TEXT   NOT NULL,  -- form, import, operator
+    note          TEXT   NOT NULL,
+    at            BIGINT NOT NULL,
+    PRIMARY KEY (bucket, subscriber_id, newsletter, cadence, request, event)
+);
+
+-- Addresses that are never mailed, whatever the newsletter. The first reason stays.
+CREATE TABLE suppression (
+    bucket      BIGINT NOT NULL,
+    address_key TEXT   NOT NULL,
+    reason      TEXT   NOT NULL,
+    at          BIGINT NOT NULL,
+    PRIMARY KEY (bucket, address_key)
+);
+
+-- What the scheduler knew of a cadence. Every node moves `last` by a guarded update: whoever is second changes nothing.
+CREATE TABLE cadence (
+    newsletter TEXT   NOT NULL,
+    cadence    TEXT   NOT NULL,
+    since      BIGINT NOT NULL,  -- when it was first seen: earlier news is not for it
+    last       TEXT   NOT NULL,  -- local time of the last occurrence that was dealt with
+    PRIMARY KEY (newsletter, cadence)
+);
+
+-- One digest to one audience at one occurrence, or one confirmation to one person.
+--
+-- A confirmation is a mailing like any other: its occurrence is its own id, so the unique key never stops one, and its one
+-- batch has a range of one subscriber.
+CREATE TABLE mailing (
+    mailing_id  TEXT   NOT NULL PRIMARY KEY,
+    kind        TEXT   NOT NULL,  -- confirmation or digest, in the order they are worked off
+    newsletter  TEXT   NOT NULL,
+    cadence     TEXT   NOT NULL,
+    occurrence  TEXT   NOT NULL,  -- local time of the occurrence
+    state       TEXT   NOT NULL,  -- open, paused, finished, cancelled
+    reason      TEXT,
+    subject     TEXT   NOT NULL,
+    letter      TEXT   NOT NULL,  -- JSON, frozen: sending reads nothing else
+    cut         BIGINT NOT NULL,  -- see bucket; 0 for a confirmation
+    request     BIGINT NOT NULL,  -- the request a confirmation's token answers; 0 for a digest
+    opened_at   BIGINT NOT NULL,
+    finished_at BIGINT,
+    audience    BIGINT,           -- the books, written when the mailing finishes
+    accepted    BIGINT,
+    refused     BIGINT,
+    skipped     BIGINT,
+    held        BIGINT,
+    UNIQUE (newsletter, cadence, occurrence)
+);
+CREATE INDEX mailing_by_state ON mailing (state, kind, opened_at);
+
+-- An issue is mailed once: the primary key refuses a second mailing of it to the same cadence. `variant` is empty for now.
+CREATE TABLE mailing_issue (
+    newsletter TEXT   NOT NULL,
+    cadence    TEXT   NOT NULL,
+    issue      TEXT   NOT NULL,
+    variant    TEXT   NOT NULL,
+    mailing_id TEXT   NOT NULL,
+    number     BIGINT NOT NULL,  -- of the revision that was frozen
+    PRIMARY KEY (newsletter, cadence, issue, variant)
+);
+
+-- A key range of one bucket of one mailing's audience, leased by one node at a time.
+--
+-- The epoch counts the owners; every write to the ledger names owner and epoch. Lease times are the database's clock.
+CREATE TABLE batch (
+    bucket           BIGINT NOT NULL,
+    mailing_id       TEXT   NOT NULL,
+    batch            BIGINT NOT NULL,
+    first_subscriber TEXT   NOT NULL,  -- inclusive
+    last_subscriber  TEXT   NOT NULL,  -- inclusive
+    state            TEXT   NOT NULL,  -- free, leased, done
+    due_at           BIGINT NOT NULL,  -- a free batch has nothing to do before
+    owner            TEXT   NOT NULL,
+    epoch            BIGINT NOT NULL,
+    lease_until      BIGINT NOT NULL,
+    PRIMARY KEY (bucket, mailing_id, batch)
+);
+-- Finds what can be leased and whether all is done. Renewing a lease changes none of these columns.
+CREATE INDEX batch_by_mailing ON batch (mailing_id, state, due_at);
+
+-- The ledger: what happened, attempt by attempt. Rows are only added.
+--
+-- Step 0 says that the message was handed to the relay's connection, step 1 what came of it. A step 0 without its step 1 is in
+-- flight or in doubt. At most one step 1 of a subscriber is final: accepted, refused, skipped or held.
+CREATE TABLE delivery (
+    bucket        BIGINT NOT NULL,
+    mailing_id    TEXT   NOT NULL,
+    subscriber_id TEXT   NOT NULL,
+    attempt       BIGINT NOT NULL,  -- from 1
+    step          BIGINT NOT NULL,
+    event         TEXT   NOT NULL,  -- handed; accepted, deferred, refused, skipped, held
+    at            BIGINT NOT NULL,
+    epoch         BIGINT NOT NULL,  -- of the lease under which it was written
+    code          BIGINT,           -- the relay's reply
+    reply         TEXT,             -- its text, or why someone was skipped
+    PRIMARY KEY (bucket, mailing_id, subscriber_id, attempt, step)
+);
+
+-- Who waits for another attempt, and when it is due. The row goes when the attempt is handed.
+CREATE TABLE retry (
+    bucket        BIGINT NOT NULL,
+    mailing_id    TEXT   NOT NULL,
+    subscriber_id TEXT   NOT NULL,
+    attempt       BIGINT NOT NULL,  -- the one that was deferred
+    due_at        BIGINT NOT NULL,
+    first_at      BIGINT NOT NULL,  -- when the first attempt was handed
+    PRIMARY KEY (bucket, mailing_id, subscriber_id)
+);

@@ -1,0 +1,145 @@
+//! Opening a mailing: the letter is frozen, the audience is cut, and its batches are written, in one transaction.
+//!
+//! Ids of subscribers are random, so a bucket's audience is split into equal key ranges by arithmetic; nobody's row is read.
+
+use chrono::{DateTime, Utc};
+
+use super::membership::{EVER, Member, raise_cut};
+use super::publish::json;
+use super::row::LOCAL;
+use super::sql::{Fault, Tx, Value, args, markers, padded, write};
+use super::{NewMailing, Store, StoreError};
+use crate::chance::Chance;
+use crate::message::Letter;
+use crate::types::{CadenceId, MailingId, NewsletterId, SubscriberId};
+
+/// Subscribers of a batch, about: a minute of work for one node, so a dead node's batch is soon done by another, and small
+/// enough that reading it is one short range scan.
+const BATCH: u64 = 5_000;
+
+impl Store {
+    /// Opens a digest mailing: moves `last`, writes the mailing, its issues and its batches in one transaction. False when another node was faster,
+    /// or an issue is in a mailing of this cadence already.
+    pub async fn open_mailing(&self, mailing: &NewMailing) -> Result<bool, StoreError> {
+        let letter = json(&mailing.letter)?;
+        write!(self.pool, |tx| {
+            let opened = open(tx, mailing, &letter).await?;
+            if !opened {
+                tx.undo();
+            }
+            Ok(opened)
+        })
+    }
+}
+
+async fn open(tx: &mut Tx, new: &NewMailing, letter: &str) -> Result<bool, Fault> {
+    let NewMailing { mailing, newsletter, cadence, occurrence, last, issues, .. } = new;
+    let occurrence = occurrence.format(LOCAL).to_string();
+    let sql = "UPDATE cadence SET last = $1 WHERE newsletter = $2 AND cadence = $3 AND last = $4";
+    let last = last.format(LOCAL).to_string();
+    if tx.execute(sql, args![&occurrence, newsletter, cadence, last]).await? == 0 {
+        return Ok(false);
+    }
+    let cut = raise_cut(tx).await?;
+    let values =
+        args![*mailing, "digest", newsletter, cadence, occurrence, &new.letter.subject, letter, cut, 0_i64, new.now];
+    if tx.execute(INSERT_MAILING, values).await? == 0 {
+        return Ok(false);
+    }
+    for (issue, number) in issues {
+        let sql = "INSERT INTO mailing_issue (newsletter, cadence, issue, variant, mailing_id, number) \
+             VALUES ($1, $2, $3, '', $4, $5) ON CONFLICT DO NOTHING";
+        if tx.execute(sql, args![newsletter, cadence, issue, *mailing, *number]).await? == 0 {
+            return Ok(false);
+        }
+    }
+    write_batches(tx, *mailing, newsletter, cadence).await?;
+    Ok(true)
+}
+
+const INSERT_MAILING: &str = "INSERT INTO mailing (mailing_id, kind, newsletter, cadence, occurrence, state, subject, \
+     letter, cut, request, opened_at) VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+
+/// At least one batch for each bucket that has anyone in the audience. The cut was just raised, so that is everyone who has
+/// not left.
+async fn write_batches(
+    tx: &mut Tx,
+    mailing: MailingId,
+    newsletter: &NewsletterId,
+    cadence: &CadenceId,
+) -> Result<(), Fault> {
+    let sql = "SELECT b.bucket, COUNT(*) AS members FROM bucket b JOIN membership m ON m.bucket = b.bucket \
+         AND m.newsletter = $1 AND m.cadence = $2 WHERE m.left_after = $3 GROUP BY b.bucket ORDER BY b.bucket";
+    let mut batches = Vec::new();
+    for row in tx.fetch_all(sql, args![newsletter, cadence, EVER]).await? {
+        let parts = row.int("members")?.unsigned_abs().div_ceil(BATCH);
+        for (batch, (first, last)) in (0_i64..).zip(ranges(parts)) {
+            batches.push(args![row.int("bucket")?, mailing, batch, first, last]);
+        }
+    }
+    insert_batches(tx, &batches).await
+}
+
+async fn insert_batches(tx: &mut Tx, batches: &[Vec<Value>]) -> Result<(), Fault> {
+    for (size, values) in padded(batches) {
+        let sql = format!(
+            "INSERT INTO batch (bucket, mailing_id, batch, first_subscriber, last_subscriber, state, due_at, owner, epoch, \
+             lease_until) SELECT v.column1, v.column2, v.column3, v.column4, v.column5, 'free', 0, '', 0, 0 \
+             FROM (VALUES {}) AS v WHERE 1 = 1 ON CONFLICT DO NOTHING",
+            markers(0, 5, size)
+        );
+        tx.execute(sql, values).await?;
+    }
+    Ok(())
+}
+
+/// Splits all ids into equal ranges, first and last included, without a gap.
+fn ranges(parts: u64) -> impl Iterator<Item = (SubscriberId, SubscriberId)> {
+    const IDS: u128 = 1 << 80;
+    let id = |number: u128| {
+        let mut bytes = [0; 10];
+        bytes.copy_from_slice(&number.to_be_bytes()[6..]);
+        SubscriberId::from_bytes(bytes)
+    };
+    let parts = u128::from(parts);
+    // A part's number is below 2^47 for any number of people there can be, so the product fits.
+    let start = move |part: u128| part * IDS / parts;
+    (0..parts).map(move |part| (id(start(part)), id(start(part + 1) - 1)))
+}
+
+/// Opens the confirmation of one request: a mailing to one person, in the transaction that records the request.
+pub(super) async fn open_confirmation(
+    tx: &mut Tx,
+    member: Member<'_>,
+    cadence: &CadenceId,
+    request: i64,
+    letter: &Letter,
+    now: DateTime<Utc>,
+    chance: &Chance,
+) -> Result<(), Fault> {
+    let Member { newsletter, bucket, subscriber } = member;
+    let mailing = MailingId::from_bytes(chance.bytes()?);
+    let (subject, letter) = (&letter.subject, json(letter)?);
+    let values = args![mailing, "confirmation", newsletter, cadence, mailing, subject, letter, 0_i64, request, now];
+    tx.execute(INSERT_MAILING, values).await?;
+    insert_batches(tx, &[args![bucket, mailing, 0_i64, subscriber, subscriber]]).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges_cover_every_id_once() {
+        for parts in [1, 2, 3, 7, 64, 2_000] {
+            let all: Vec<_> = ranges(parts).collect();
+            assert_eq!(all.len() as u64, parts);
+            assert_eq!(all[0].0, SubscriberId::from_bytes([0; 10]));
+            assert_eq!(all[all.len() - 1].1, SubscriberId::from_bytes([255; 10]));
+            for pair in all.windows(2) {
+                let number = |id: SubscriberId| id.bytes().iter().fold(0u128, |n, byte| (n << 8) | u128::from(*byte));
+                assert_eq!(number(pair[0].1) + 1, number(pair[1].0));
+            }
+        }
+    }
+}

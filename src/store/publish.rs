@@ -1,0 +1,127 @@
+//! A reading of a source, written in one transaction.
+
+use chrono::{DateTime, Utc};
+use serde::Serialize;
+
+use super::issues::{revision, revision_columns};
+use super::sql::{Fault, Tx, args, write};
+use super::{Publication, PublishedIssue, Store, StoreError};
+use crate::issue::{Content, Revision};
+use crate::types::{Finding, IssueId, NewsletterId};
+
+impl Store {
+    /// Applies one reading in one transaction. `changed_at` moves only when something readers see changed: a file that moved, or
+    /// a rendering that came out the same, does not count.
+    pub async fn publish(&self, publication: &Publication) -> Result<(), StoreError> {
+        write!(self.pool, |tx| publish(tx, publication).await)
+    }
+
+    /// Notes that a look at the source found nothing new (`Ok`), or why it failed. Before the first reading there is nothing to
+    /// note it on, and nothing is written.
+    pub async fn note_look(
+        &self,
+        newsletter: &NewsletterId,
+        now: DateTime<Utc>,
+        error: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let sql = "UPDATE source SET error = $1, read_at = CASE WHEN $1 IS NULL THEN $2 ELSE read_at END WHERE newsletter = $3";
+        write!(self.pool, |tx| tx.execute(sql, args![error, now, newsletter]).await.map(|_| ()))
+    }
+}
+
+async fn publish(tx: &mut Tx, publication: &Publication) -> Result<(), Fault> {
+    let Publication { newsletter, now, commit, fingerprint, issues, withdrawn, holds } = publication;
+    // The source row first: two watchers of one newsletter queue here.
+    let sql = "INSERT INTO source (newsletter, commit_id, fingerprint, baseline_at, read_at, changed_at) \
+         VALUES ($1, $2, $3, $4, $4, $4) ON CONFLICT (newsletter) DO UPDATE SET commit_id = excluded.commit_id, \
+         fingerprint = excluded.fingerprint, read_at = excluded.read_at, error = NULL";
+    tx.execute(sql, args![newsletter, commit, fingerprint, *now]).await?;
+    let mut visible = false;
+    for issue in issues {
+        visible |= write_issue(tx, issue, *now).await?;
+    }
+    for issue in withdrawn {
+        visible |= withdraw(tx, newsletter, issue).await?;
+    }
+    write_holds(tx, newsletter, holds).await?;
+    if visible {
+        // Feeds are written again when this moves: two changes within one millisecond, or a clock set back, must move it too.
+        let sql = "UPDATE source SET changed_at = CASE WHEN changed_at < $1 THEN $1 ELSE changed_at + 1 END \
+             WHERE newsletter = $2";
+        tx.execute(sql, args![*now, newsletter]).await?;
+    }
+    Ok(())
+}
+
+/// Writes an issue with its newest revision; whether readers see a difference.
+async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>) -> Result<bool, Fault> {
+    let PublishedIssue { revision: new, content_hash, news, changed } = published;
+    let before = seen_by_readers(tx, &new.newsletter, &new.issue).await?;
+    let sql = "INSERT INTO issue (newsletter, issue, number, slug, published, news_at, seen_at) \
+         VALUES ($1, $2, $3, $4, 1, $5, $6) ON CONFLICT (newsletter, issue) DO UPDATE SET number = excluded.number, \
+         slug = excluded.slug, published = 1, seen_at = CASE WHEN $7 = 1 THEN excluded.seen_at ELSE issue.seen_at END";
+    let news_at = news.then_some(now);
+    let slug = new.slug.as_str();
+    tx.execute(sql, args![&new.newsletter, &new.issue, new.number, slug, news_at, now, *changed]).await?;
+    write_revision(tx, new, content_hash).await?;
+    tx.execute("DELETE FROM asset WHERE newsletter = $1 AND issue = $2", args![&new.newsletter, &new.issue]).await?;
+    for path in &new.content.assets {
+        let sql = "INSERT INTO asset (newsletter, path, issue) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        tx.execute(sql, args![&new.newsletter, path, &new.issue]).await?;
+    }
+    // Where a document was found is no concern of readers.
+    let shown =
+        |r: &Revision| Revision { path: String::new(), commit: String::new(), blob: String::new(), ..r.clone() };
+    Ok(before.is_none_or(|old| shown(&old) != shown(new)))
+}
+
+/// The revision that feeds show now; `None` for an issue that is new or withdrawn.
+async fn seen_by_readers(tx: &mut Tx, newsletter: &NewsletterId, issue: &IssueId) -> Result<Option<Revision>, Fault> {
+    let sql = concat!(
+        "SELECT ",
+        revision_columns!(),
+        " FROM issue i JOIN revision r ON r.newsletter = i.newsletter AND r.issue = i.issue AND r.number = i.number \
+         WHERE i.newsletter = $1 AND i.issue = $2 AND i.published = 1"
+    );
+    let row = tx.fetch_optional(sql, args![newsletter, issue]).await?;
+    Ok(row.map(|row| revision(&row)).transpose()?)
+}
+
+async fn write_revision(tx: &mut Tx, new: &Revision, content_hash: &str) -> Result<(), Fault> {
+    let Revision { newsletter, issue, number, path, slug, commit, blob, title, authors, tags, language, image, .. } =
+        new;
+    let Content { web, feed, mail, text, summary, assets } = &new.content;
+    // One statement for a new number and for one that is written again: the old row, if any, goes first.
+    let delete = "DELETE FROM revision WHERE newsletter = $1 AND issue = $2 AND number = $3";
+    tx.execute(delete, args![newsletter, issue, *number]).await?;
+    let insert = "INSERT INTO revision (newsletter, issue, number, path, slug, commit_id, blob, content_hash, title, authors, \
+         tags, language, image, written, written_at, updated_at, url, web_html, feed_html, mail_html, plain, summary, assets) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)";
+    let mut values = args![newsletter, issue, *number, path, slug.as_str(), commit, blob, content_hash, title];
+    values.extend(args![json(authors)?, json(tags)?, language.as_deref(), image.as_deref()]);
+    values.extend(args![new.date.to_rfc3339(), new.date.to_utc(), new.updated, &new.url]);
+    values.extend(args![web, feed, mail, text, summary, json(assets)?]);
+    tx.execute(insert, values).await.map(|_| ())
+}
+
+/// Takes an issue out of feeds and archive; whether it was in them. Its identity, slug and revisions stay.
+async fn withdraw(tx: &mut Tx, newsletter: &NewsletterId, issue: &IssueId) -> Result<bool, Fault> {
+    let sql = "UPDATE issue SET published = 0 WHERE newsletter = $1 AND issue = $2 AND published = 1";
+    Ok(tx.execute(sql, args![newsletter, issue]).await? == 1)
+}
+
+async fn write_holds(tx: &mut Tx, newsletter: &NewsletterId, holds: &[Finding]) -> Result<(), Fault> {
+    tx.execute("DELETE FROM hold WHERE newsletter = $1", args![newsletter]).await?;
+    let sql = "INSERT INTO hold (newsletter, place, rule, path, line_number, column_number, message, remedy) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    for (place, Finding { rule, place: at, message, remedy }) in (0_i64..).zip(holds) {
+        let (line, column) = (at.line.map(i64::from), at.column.map(i64::from));
+        tx.execute(sql, args![newsletter, place, rule.as_str(), &at.path, line, column, message, remedy]).await?;
+    }
+    Ok(())
+}
+
+/// A value as JSON text.
+pub(super) fn json(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|error| StoreError::Value(error.to_string()))
+}

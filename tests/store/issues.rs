@@ -1,0 +1,205 @@
+//! Sources, issues, revisions, holds and assets.
+
+use chrono::{DateTime, Duration, Utc};
+use tidings::issue::{Content, Revision};
+use tidings::store::{Publication, PublishedIssue};
+use tidings::types::{Finding, IssueId, Place, Rule, Slug};
+
+use crate::world::{World, now};
+
+on_both! {
+    an_issue_reads_back_as_it_was_published
+    the_first_reading_is_the_baseline_and_only_what_readers_see_moves_the_change
+    a_withdrawn_issue_leaves_the_feeds_and_keeps_its_identity
+    a_rewritten_revision_replaces_and_a_new_one_is_added
+    feeds_and_archive_come_newest_date_first
+    holds_are_replaced_by_each_reading
+    news_stays_a_candidate_until_a_mailing_holds_it
+    a_failed_look_is_noted_and_a_good_one_clears_it
+}
+
+fn revision(w: &World, issue: &str, day: u32) -> Revision {
+    let date = DateTime::parse_from_rfc3339(&format!("2026-01-{day:02}T10:00:00+09:00")).unwrap();
+    Revision {
+        newsletter: w.newsletter.clone(),
+        issue: IssueId::parse(issue).unwrap(),
+        number: 1,
+        path: format!("{issue}.md"),
+        slug: Slug::parse(issue).unwrap(),
+        commit: "c0ffee".into(),
+        blob: "b10b".into(),
+        title: format!("Issue {issue} — ünïcode, \"quotes\" and 'ticks'"),
+        authors: vec!["Ada".into(), "Grace".into()],
+        tags: vec!["release".into()],
+        language: Some("en".into()),
+        image: None,
+        date,
+        updated: date.to_utc(),
+        url: format!("https://example.org/news/{issue}/"),
+        content: Content {
+            web: "<p>web</p>".into(),
+            feed: "<p>feed</p>".into(),
+            mail: "<p>mail</p>".into(),
+            text: "text\n".into(),
+            summary: "A summary.".into(),
+            assets: vec![format!("img/{issue}.png")],
+        },
+    }
+}
+
+fn publication(w: &World, at: DateTime<Utc>, issues: Vec<PublishedIssue>) -> Publication {
+    Publication {
+        newsletter: w.newsletter.clone(),
+        now: at,
+        commit: "c0ffee".into(),
+        fingerprint: "f".into(),
+        issues,
+        withdrawn: Vec::new(),
+        holds: Vec::new(),
+    }
+}
+
+fn published(revision: Revision, news: bool) -> PublishedIssue {
+    PublishedIssue { revision, content_hash: "hash".into(), news, changed: true }
+}
+
+async fn an_issue_reads_back_as_it_was_published(w: World) {
+    assert_eq!(w.store.source_state(&w.newsletter).await.unwrap(), None);
+    let one = revision(&w, "one", 1);
+    w.store.publish(&publication(&w, now(), vec![published(one.clone(), false)])).await.unwrap();
+
+    assert_eq!(w.store.newest_revisions(&w.newsletter, 10).await.unwrap(), std::slice::from_ref(&one));
+    assert_eq!(w.store.issue_by_slug(&w.newsletter, "one").await.unwrap(), Some((one.clone(), true)));
+    assert_eq!(w.store.issue_by_slug(&w.newsletter, "two").await.unwrap(), None);
+    let known = &w.store.known_issues(&w.newsletter).await.unwrap()[0];
+    assert_eq!((known.path.as_str(), known.blob.as_str(), known.number), ("one.md", "b10b", 1));
+    assert_eq!((known.content_hash.as_str(), known.published), ("hash", true));
+    let head = &w.store.archive(&w.newsletter).await.unwrap()[0];
+    assert_eq!((&head.title, head.date, head.news_at), (&one.title, one.date, None));
+    assert!(w.store.shows_asset(&w.newsletter, "img/one.png").await.unwrap());
+    assert!(!w.store.shows_asset(&w.newsletter, "one.md").await.unwrap());
+}
+
+async fn the_first_reading_is_the_baseline_and_only_what_readers_see_moves_the_change(w: World) {
+    let start = now();
+    let at = |hours| start + Duration::hours(hours);
+    let one = revision(&w, "one", 1);
+    w.store.publish(&publication(&w, at(0), vec![published(one.clone(), false)])).await.unwrap();
+    let times = async || {
+        let state = w.store.source_state(&w.newsletter).await.unwrap().unwrap();
+        [state.baseline_at, state.read_at, state.changed_at].map(|time| (time - start).num_hours())
+    };
+    assert_eq!(times().await, [0, 0, 0]);
+    w.store.publish(&publication(&w, at(1), vec![published(one.clone(), false)])).await.unwrap();
+    assert_eq!(times().await, [0, 1, 0], "the same again");
+    let moved = Revision { path: "moved.md".into(), commit: "d".into(), blob: "d".into(), ..one.clone() };
+    w.store.publish(&publication(&w, at(2), vec![published(moved, false)])).await.unwrap();
+    assert_eq!(times().await, [0, 2, 0], "a file that moved");
+    let retitled = Revision { title: "Another".into(), number: 2, ..one.clone() };
+    w.store.publish(&publication(&w, at(3), vec![published(retitled, false)])).await.unwrap();
+    assert_eq!(times().await, [0, 3, 3], "a new title");
+    let gone = Publication { withdrawn: vec![one.issue.clone()], ..publication(&w, at(4), vec![]) };
+    w.store.publish(&gone).await.unwrap();
+    assert_eq!(times().await, [0, 4, 4], "an issue that went");
+    w.store.publish(&Publication { now: at(5), ..gone }).await.unwrap();
+    assert_eq!(times().await, [0, 5, 4], "an issue that was gone already");
+}
+
+async fn a_withdrawn_issue_leaves_the_feeds_and_keeps_its_identity(w: World) {
+    let (start, one) = (now(), revision(&w, "one", 1));
+    w.store.publish(&publication(&w, start, vec![published(one.clone(), true)])).await.unwrap();
+    let gone = Publication { withdrawn: vec![one.issue.clone()], ..publication(&w, start, vec![]) };
+    w.store.publish(&gone).await.unwrap();
+    assert!(w.store.newest_revisions(&w.newsletter, 10).await.unwrap().is_empty());
+    assert!(w.store.archive(&w.newsletter).await.unwrap().is_empty());
+    assert!(!w.store.shows_asset(&w.newsletter, "img/one.png").await.unwrap());
+    assert!(!w.store.known_issues(&w.newsletter).await.unwrap()[0].published);
+    assert!(!w.store.issue_by_slug(&w.newsletter, "one").await.unwrap().unwrap().1);
+    // Another issue may have taken the slug meanwhile: the published one answers.
+    let heir = Revision { issue: IssueId::parse("heir").unwrap(), ..one.clone() };
+    w.store.publish(&publication(&w, start - Duration::days(1), vec![published(heir, true)])).await.unwrap();
+    assert_eq!(w.store.issue_by_slug(&w.newsletter, "one").await.unwrap().unwrap().0.issue.as_str(), "heir");
+    // It comes back as archive of the first reading would; its news time stays.
+    w.store.publish(&publication(&w, start + Duration::days(1), vec![published(one.clone(), false)])).await.unwrap();
+    let archive = w.store.archive(&w.newsletter).await.unwrap();
+    let back = archive.iter().find(|head| head.issue == one.issue).unwrap();
+    assert_eq!(back.news_at, Some(start));
+}
+
+async fn a_rewritten_revision_replaces_and_a_new_one_is_added(w: World) {
+    let one = revision(&w, "one", 1);
+    let again = Revision {
+        content: Content { web: "<p>better</p>".into(), assets: vec![], ..one.content.clone() },
+        ..one.clone()
+    };
+    let second = Revision { number: 2, title: "Second".into(), ..one.clone() };
+    w.store.publish(&publication(&w, now(), vec![published(one, true)])).await.unwrap();
+    w.store.publish(&publication(&w, now(), vec![published(again.clone(), true)])).await.unwrap();
+    assert_eq!(w.store.newest_revisions(&w.newsletter, 10).await.unwrap(), [again]);
+    assert!(!w.store.shows_asset(&w.newsletter, "img/one.png").await.unwrap(), "no longer shown");
+    w.store.publish(&publication(&w, now(), vec![published(second.clone(), true)])).await.unwrap();
+    assert_eq!(w.store.newest_revisions(&w.newsletter, 10).await.unwrap(), [second]);
+    assert_eq!(w.count("SELECT COUNT(*) FROM revision").await, 2, "the first one stays");
+}
+
+async fn feeds_and_archive_come_newest_date_first(w: World) {
+    let issues = [("b", 2), ("c", 3), ("a", 1)].map(|(name, day)| published(revision(&w, name, day), false));
+    w.store.publish(&publication(&w, now(), issues.into())).await.unwrap();
+    let feed: Vec<_> = w.store.newest_revisions(&w.newsletter, 2).await.unwrap();
+    assert_eq!(feed.iter().map(|r| r.issue.as_str()).collect::<Vec<_>>(), ["c", "b"]);
+    let archive: Vec<_> = w.store.archive(&w.newsletter).await.unwrap();
+    assert_eq!(archive.iter().map(|r| r.issue.as_str()).collect::<Vec<_>>(), ["c", "b", "a"]);
+}
+
+async fn holds_are_replaced_by_each_reading(w: World) {
+    let finding = |path: &str, rule| Finding {
+        rule,
+        place: Place { path: path.into(), line: Some(3), column: None },
+        message: "there is no date".into(),
+        remedy: "Write one.".into(),
+    };
+    let (one, two) = (finding("z.md", Rule::NoDate), finding("a.md", Rule::Duplicate));
+    let first = Publication { holds: vec![one.clone(), two.clone()], ..publication(&w, now(), vec![]) };
+    w.store.publish(&first).await.unwrap();
+    assert_eq!(w.store.holds(&w.newsletter).await.unwrap(), [two, one.clone()]);
+    w.store.publish(&Publication { holds: vec![one.clone()], ..first }).await.unwrap();
+    assert_eq!(w.store.holds(&w.newsletter).await.unwrap(), [one]);
+}
+
+async fn news_stays_a_candidate_until_a_mailing_holds_it(w: World) {
+    let (start, later) = (now(), now() + Duration::hours(1));
+    let (old, new) = (revision(&w, "old", 1), revision(&w, "new", 2));
+    let both = vec![published(old, false), published(new.clone(), true)];
+    w.store.publish(&publication(&w, start, both)).await.unwrap();
+    let names = async |cadence| {
+        let candidates = w.store.candidates(&w.newsletter, cadence).await.unwrap();
+        candidates.into_iter().map(|c| (c.revision.issue.to_string(), c.news_at, c.seen_at)).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&w.weekly).await, [("new".to_owned(), Some(start), start)], "the archive is no news");
+
+    let settled = PublishedIssue { changed: false, ..published(Revision { path: "x".into(), ..new.clone() }, true) };
+    w.store.publish(&publication(&w, later, vec![settled])).await.unwrap();
+    assert_eq!(names(&w.weekly).await[0].2, start, "a file that moved does not start the settle time again");
+    let edited = published(Revision { number: 2, ..new.clone() }, true);
+    w.store.publish(&publication(&w, later, vec![edited])).await.unwrap();
+    assert_eq!(names(&w.weekly).await, [("new".to_owned(), Some(start), later)], "an edit does");
+
+    let mut draft = w.draft(&w.weekly).await;
+    draft.issues = vec![(new.issue.clone(), 2)];
+    assert!(w.store.open_mailing(&draft).await.unwrap());
+    assert!(names(&w.weekly).await.is_empty());
+    assert_eq!(names(&w.monthly).await.len(), 1, "another cadence has not had it");
+}
+
+async fn a_failed_look_is_noted_and_a_good_one_clears_it(w: World) {
+    let start = now();
+    w.store.note_look(&w.newsletter, start, Some("no such directory")).await.unwrap();
+    assert_eq!(w.store.source_state(&w.newsletter).await.unwrap(), None, "nothing was read yet");
+    w.store.publish(&publication(&w, start, vec![])).await.unwrap();
+    w.store.note_look(&w.newsletter, start + Duration::hours(1), Some("no such directory")).await.unwrap();
+    let state = w.store.source_state(&w.newsletter).await.unwrap().unwrap();
+    assert_eq!((state.error.as_deref(), state.read_at), (Some("no such directory"), start));
+    w.store.note_look(&w.newsletter, start + Duration::hours(2), None).await.unwrap();
+    let state = w.store.source_state(&w.newsletter).await.unwrap().unwrap();
+    assert_eq!((state.error, state.read_at), (None, start + Duration::hours(2)));
+}
