@@ -10,7 +10,6 @@ pub mod clock;
 pub mod types;
 
 // 2 core: pure decisions; no async, no I/O, no clock, no randomness, no SQL, no HTTP
-pub mod bounce;
 pub mod delivery;
 pub mod digest;
 pub mod feed;

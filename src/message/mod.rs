@@ -4,6 +4,8 @@
 
 mod compile;
 mod encode;
+mod headers;
+mod segments;
 
 pub use compile::{Compiled, ComposeError, Message, Recipient};
 
@@ -15,6 +17,8 @@ use serde::{Deserialize, Serialize};
 pub const UNSUBSCRIBE_TOKEN: &str = "\u{E000}unsubscribe\u{E001}";
 /// Stands where the recipient's confirmation token goes.
 pub const CONFIRM_TOKEN: &str = "\u{E000}confirm\u{E001}";
+/// Private-use characters that only slots may hold; a letter with one anywhere else is refused.
+pub const SLOT_CHARACTERS: [char; 2] = ['\u{E000}', '\u{E001}'];
 
 /// A mailing's mail, frozen when the mailing opens: everything that is the same for each recipient.
 ///

@@ -2,6 +2,7 @@
 //!
 //! One owner per connection; any timeout, cancel or protocol error drops the connection.
 
+mod fit;
 mod outbox;
 mod smtp;
 
@@ -15,7 +16,7 @@ use crate::types::EmailAddress;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// MAIL FROM.
-    pub from: String,
+    pub from: EmailAddress,
     /// RCPT TO.
     pub to: EmailAddress,
 }
@@ -41,12 +42,15 @@ pub enum Connection {
 /// What one round brought: content of the announced message, then the next envelope, in one group where PIPELINING is offered.
 #[derive(Debug, Default)]
 pub struct Round {
-    /// The reply to the content's final dot; `None` when no content was sent or its reply never came (then `broken` is set and the
-    /// message is in doubt).
+    /// The reply to the content's final dot. `None` when no content was given, or when its reply never came or cannot be
+    /// believed: then `broken` is set and the message is in doubt.
+    ///
+    /// Content that was certainly not sent has a reply of our own, as if a relay had refused it: 554 5.6.0 with
+    /// [`TransportError::Unfit`], 451 4.3.0 with [`TransportError::Write`].
     pub content: Option<Reply>,
     /// The answer to the next envelope.
     pub envelope: Option<Announced>,
-    /// The connection cannot be used any more.
+    /// The connection cannot be used any more; what stands in the other fields holds all the same.
     pub broken: Option<TransportError>,
 }
 
@@ -114,22 +118,32 @@ impl Transport {
     /// The transport that the configuration names. Nothing is opened yet.
     #[must_use]
     pub fn new(config: &config::Mail) -> Self {
-        let _ = config;
-        todo!()
+        match &config.transport {
+            config::Transport::Outbox(directory) => Self::Outbox(Outbox::new(directory)),
+            config::Transport::Smtp(relay) => Self::Smtp(smtp::Relay::new(relay)),
+        }
     }
 
     /// How many connections a sender may keep.
     #[must_use]
     pub fn connections(&self) -> usize {
-        todo!()
+        match self {
+            // The disk is the bottleneck, and one writer keeps it busy.
+            Self::Outbox(_) => 1,
+            Self::Smtp(relay) => relay.connections(),
+        }
     }
 
     /// Opens a connection and goes through greeting, EHLO, TLS and AUTH.
     ///
     /// # Errors
-    /// When there is no connection to be had; nobody's delivery is touched.
+    /// When there is no connection to be had; nobody's delivery is touched. [`TransportError::Refused`] says that a relay is
+    /// there and does not want us (a wrong password, say), so that trying again without a change is of no use for 5xx.
     pub async fn connect(&self) -> Result<Connection, TransportError> {
-        todo!()
+        match self {
+            Self::Outbox(outbox) => Ok(Connection::Outbox(outbox.open())),
+            Self::Smtp(relay) => Ok(Connection::Smtp(Box::new(relay.connect().await?))),
+        }
     }
 }
 
@@ -137,14 +151,27 @@ impl Connection {
     /// Sends `content` for the envelope that the last round announced as [`Announced::Ready`], and announces `next`.
     ///
     /// With PIPELINING both go out in one write and cost one round trip. `content` is a whole message, not dot-stuffed.
-    /// A caller that has announced an envelope must send its content in the next round, or drop the connection.
+    /// A caller that has announced an envelope must send its content in the next round, or drop the connection; anything
+    /// else sends nothing and breaks it. Dropping this future half-way breaks it too.
     pub async fn round(&mut self, content: Option<&[u8]>, next: Option<&Envelope>) -> Round {
-        let _ = (content, next);
-        todo!()
+        match self {
+            Self::Outbox(connection) => connection.round(content, next).await,
+            Self::Smtp(connection) => connection.round(content, next).await,
+        }
     }
 
-    /// Ends the session: QUIT, and no wait for more than a second.
+    /// Ends the session: QUIT, and no wait for more than a second. An announced envelope is abandoned.
     pub async fn quit(self) {
-        todo!()
+        if let Self::Smtp(connection) = self {
+            connection.quit().await;
+        }
+    }
+}
+
+impl Round {
+    /// The content never left: a reply of our own says so, because nothing is in doubt.
+    fn not_sent(code: u16, enhanced: &str, error: TransportError) -> Self {
+        let reply = Reply::new(code, &format!("{enhanced} not sent: {error}"));
+        Self { content: Some(reply), envelope: None, broken: Some(error) }
     }
 }

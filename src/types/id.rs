@@ -45,7 +45,7 @@ impl fmt::Display for IssueId {
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
 /// Writes bytes in [`ALPHABET`], 8 characters for 5 bytes.
-pub(super) fn base32(bytes: &[u8]) -> String {
+pub(crate) fn base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);
     let (mut pending, mut bits) = (0u32, 0u32);
     for byte in bytes {

@@ -12,6 +12,7 @@ mod token;
 
 pub use address::{AddressError, AddressKey, EmailAddress, Mailbox};
 pub use finding::{Finding, Place, Rule};
+pub(crate) use id::base32;
 pub use id::{Bucket, IdError, IssueId, MailingId, NodeId, SubscriberId};
 pub use secret::Secret;
 pub use slug::{CadenceId, NewsletterId, Slug, SlugError};

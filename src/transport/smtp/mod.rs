@@ -1,0 +1,9 @@
+//! SMTP on lettre's low-level connection: [`Relay`] opens sessions, a [`Connection`] works in rounds.
+
+mod judge;
+mod relay;
+mod session;
+mod wire;
+
+pub use relay::Relay;
+pub use session::Connection;

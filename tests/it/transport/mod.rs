@@ -1,0 +1,67 @@
+//! The transport through its door: a scripted SMTP peer, Postfix's smtp-sink, and a directory.
+
+mod opening;
+mod outbox;
+mod rounds;
+
+use std::time::Duration;
+
+use tidings::config::{self, InDoubt, Smtp, Tls};
+use tidings::delivery::Patience;
+use tidings::transport::{Announced, Connection, Envelope, Round, Transport, TransportError};
+use tidings::types::EmailAddress;
+
+fn mail(transport: config::Transport) -> config::Mail {
+    let patience =
+        Patience { first: Duration::from_secs(1), most: Duration::from_secs(1), period: Duration::from_secs(1) };
+    config::Mail { transport, in_doubt: InDoubt::Resend, patience }
+}
+
+/// A plain relay on a loopback port.
+fn relay(port: u16) -> Smtp {
+    Smtp {
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls: Tls::None,
+        login: None,
+        connections: 2,
+        hello: "sender.example".to_owned(),
+        timeout: Duration::from_secs(5),
+    }
+}
+
+async fn connect(relay: Smtp) -> Result<Connection, TransportError> {
+    Transport::new(&mail(config::Transport::Smtp(relay))).connect().await
+}
+
+fn envelope(to: &str) -> Envelope {
+    let address = |text| EmailAddress::parse(text).unwrap();
+    Envelope { from: address("bounces@example.org"), to: address(to) }
+}
+
+fn to(n: usize) -> Envelope {
+    envelope(&format!("r{n}@example.com"))
+}
+
+fn message(n: usize) -> Vec<u8> {
+    format!("Subject: {n}\r\n\r\nHello {n}\r\n").into_bytes()
+}
+
+fn code(round: &Round) -> Option<u16> {
+    round.content.as_ref().map(|reply| reply.code)
+}
+
+/// What the next envelope was answered, as `ready`, `Recipient 550` or `-`.
+fn answered(round: &Round) -> String {
+    match &round.envelope {
+        None => "-".to_owned(),
+        Some(Announced::Ready) => "ready".to_owned(),
+        Some(Announced::Refused { phase, reply }) => format!("{phase:?} {}", reply.code),
+    }
+}
+
+/// Announces the first envelope.
+async fn announced(connection: &mut Connection, n: usize) {
+    let round = connection.round(None, Some(&to(n))).await;
+    assert_eq!(answered(&round), "ready", "{round:?}");
+}
