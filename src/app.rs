@@ -13,8 +13,8 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::content::Source;
-use crate::http::{self, Web};
 use crate::housekeeper::Housekeeper;
+use crate::http::{self, Web};
 use crate::renderer::Templates;
 use crate::scheduler::{self, Scheduler};
 use crate::sender::{self, SendError, Sender};
@@ -66,7 +66,12 @@ pub struct App {
 pub fn log_to_stderr(json: bool) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::new(config::log_filter().unwrap_or_else(|| "info,sqlx=warn".to_owned()));
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    let colours = std::io::IsTerminal::is_terminal(&std::io::stderr());
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(colours)
+        .with_target(false);
     // A second call (tests do that) finds a log in place, which is fine.
     let _ = if json { log.json().try_init() } else { log.try_init() };
 }
@@ -190,7 +195,10 @@ impl App {
         stopped(stop).await;
         let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
         if drained.is_err() {
-            tracing::warn!("some work did not end within {} s and is cut off; the ledger lists what is in doubt", DRAIN.as_secs());
+            tracing::warn!(
+                "some work did not end within {} s and is cut off; the ledger lists what is in doubt",
+                DRAIN.as_secs()
+            );
             tasks.abort_all();
         }
         self.store.close().await;

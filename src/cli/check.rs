@@ -131,9 +131,20 @@ impl Report {
             }
             for checked in &self.newsletters {
                 let Checked { newsletter, issues, drafts, future } = checked;
-                println!("{newsletter}: {}, {}, {future} dated in the future", output::count(*issues, "issue"), output::count(*drafts, "draft"));
+                println!(
+                    "{newsletter}: {}, {}, {future} dated in the future",
+                    output::count(*issues, "issue"),
+                    output::count(*drafts, "draft")
+                );
             }
-            println!("{}", if self.is_good() { "all is well".to_owned() } else { output::count(self.findings.len() + self.errors.len(), "problem") });
+            println!(
+                "{}",
+                if self.is_good() {
+                    "all is well".to_owned()
+                } else {
+                    output::count(self.findings.len() + self.errors.len(), "problem")
+                }
+            );
         }
         Ok(if self.is_good() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     }

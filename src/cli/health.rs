@@ -45,9 +45,9 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 /// One request, by hand: a whole HTTP client would be a dependency for one line.
 async fn ask(address: SocketAddr) -> anyhow::Result<String> {
-    let mut stream = TcpStream::connect(address)
-        .await
-        .with_context(|| format!("nothing listens on {address}; is `tidings serve` running with this configuration?"))?;
+    let mut stream = TcpStream::connect(address).await.with_context(|| {
+        format!("nothing listens on {address}; is `tidings serve` running with this configuration?")
+    })?;
     let request = format!("GET /health HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.context("the request could not be sent")?;
     let mut answer = String::new();

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::output;
 use crate::app;
+use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::letters;
@@ -55,7 +56,9 @@ impl Send {
             address,
             request: 0,
         };
-        let compiled = Compiled::new(MailingId::from_bytes([0; 10]), &letter, store.key())?;
+        // A mailing of its own each time: mail programs hide a second mail with the Message-ID of the first.
+        let mailing = MailingId::from_bytes(Chance::system().bytes()?);
+        let compiled = Compiled::new(mailing, &letter, store.key())?;
         store.close().await;
         Ok(compiled.splice(&recipient))
     }

@@ -17,7 +17,13 @@ use crate::site;
 #[derive(Debug, Args)]
 pub struct Serve {
     /// What this process does.
-    #[arg(long, value_enum, value_delimiter = ',', value_name = "ROLE,...", default_value = "web,watcher,scheduler,sender")]
+    #[arg(
+        long,
+        value_enum,
+        value_delimiter = ',',
+        value_name = "ROLE,...",
+        default_value = "web,watcher,scheduler,sender"
+    )]
     roles: Vec<Role>,
 }
 

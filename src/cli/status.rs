@@ -61,7 +61,12 @@ fn print_mailing(mailing: &MailingStatus) {
     let books = &mailing.books;
     let occurrence = mailing.occurrence.map(|at| at.format("%Y-%m-%d %H:%M").to_string()).unwrap_or_default();
     let state = format!("{:?}", mailing.state).to_lowercase();
-    println!("mailing {} {}/{} {occurrence} {state}", mailing.mailing, mailing.newsletter, mailing.cadence.as_deref().unwrap_or("-"));
+    println!(
+        "mailing {} {}/{} {occurrence} {state}",
+        mailing.mailing,
+        mailing.newsletter,
+        mailing.cadence.as_deref().unwrap_or("-")
+    );
     println!("  {:?}", mailing.subject);
     if let Some(reason) = &mailing.reason {
         println!("  {reason}");
@@ -73,6 +78,10 @@ fn print_mailing(mailing: &MailingStatus) {
         books.refused,
         books.skipped,
         books.held,
-        if mailing.balanced { String::new() } else { format!(", {} to try again, {} without an answer, the others to come", books.deferred, books.open) }
+        if mailing.balanced {
+            String::new()
+        } else {
+            format!(", {} to try again, {} without an answer, the others to come", books.deferred, books.open)
+        }
     );
 }

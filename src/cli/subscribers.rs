@@ -204,7 +204,9 @@ impl Add {
             .add(&newsletter.id, &cadence.id, &address, &consent, Clock::system().now(), &Chance::system())
             .await?;
         if !added {
-            bail!("not added: the address is subscribed already, is suppressed, or its owner has unsubscribed; `tidings subscribers list` shows which");
+            bail!(
+                "not added: the address is subscribed already, is suppressed, or its owner has unsubscribed; `tidings subscribers list` shows which"
+            );
         }
         println!("added to {}/{}", newsletter.id, cadence.id);
         Ok(ExitCode::SUCCESS)

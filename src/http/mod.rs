@@ -63,7 +63,7 @@ pub fn private(web: Web) -> Router {
         .route("/health", get(private::health))
         .route("/status", get(private::status))
         .route("/favicon.ico", get(parts::no_icon))
-        .route(&format!("/{}", web.style().file_name), get(parts::style))
+        .route(&format!("/{}", web.templates().style_name()), get(parts::style))
         .route("/outbox", get(outbox::with_slash))
         .route("/outbox/", get(outbox::list))
         .route("/outbox/{name}", get(outbox::mail))

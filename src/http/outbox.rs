@@ -25,10 +25,10 @@ pub(super) async fn with_slash() -> Redirect {
 pub(super) async fn list(State(web): State<Web>) -> Result<Response, Error> {
     let outbox = web.outbox()?;
     let mut mails = Vec::new();
-    for name in outbox.names().await?.into_iter().take(LISTED) {
+    for name in outbox.list().await?.into_iter().take(LISTED) {
         // Between the list and the look someone may have deleted it.
-        if let Some(bytes) = outbox.read(&name).await? {
-            mails.push(line(&name, &Mail::read(&bytes)));
+        if let Some(file) = outbox.read(&name).await? {
+            mails.push(line(&name, &Mail::read(&file.bytes)));
         }
     }
     let page = OutboxPage { style: style(&web), mails };
@@ -37,15 +37,15 @@ pub(super) async fn list(State(web): State<Web>) -> Result<Response, Error> {
 
 /// `GET /outbox/{name}`
 pub(super) async fn mail(State(web): State<Web>, Path(name): Path<String>) -> Result<Response, Error> {
-    let bytes = web.outbox()?.read(&name).await?.ok_or(Error::NotFound)?;
-    let mail = Mail::read(&bytes);
+    let file = web.outbox()?.read(&name).await?.ok_or(Error::NotFound)?;
+    let mail = Mail::read(&file.bytes);
     let line = line(&name, &mail);
     let page = MailPage {
         style: style(&web),
         html_url: format!("{}/html", line.url),
         line,
         text: mail.text,
-        source: String::from_utf8_lossy(&bytes).into_owned(),
+        source: String::from_utf8_lossy(&file.bytes).into_owned(),
         back: "/outbox/".to_owned(),
     };
     Ok(Html(page.render(web.templates())?).into_response())
@@ -53,8 +53,8 @@ pub(super) async fn mail(State(web): State<Web>, Path(name): Path<String>) -> Re
 
 /// `GET /outbox/{name}/html`: the HTML part alone, for the frame.
 pub(super) async fn html(State(web): State<Web>, Path(name): Path<String>) -> Result<Response, Error> {
-    let bytes = web.outbox()?.read(&name).await?.ok_or(Error::NotFound)?;
-    let html = in_new_tabs(&Mail::read(&bytes).html);
+    let file = web.outbox()?.read(&name).await?.ok_or(Error::NotFound)?;
+    let html = in_new_tabs(&Mail::read(&file.bytes).html);
     Ok(([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response())
 }
 
@@ -81,7 +81,7 @@ fn line(name: &str, mail: &Mail) -> OutboxLine {
 }
 
 fn style(web: &Web) -> String {
-    format!("/{}", web.style().file_name)
+    format!("/{}", web.templates().style_name())
 }
 
 #[cfg(test)]

@@ -48,7 +48,6 @@ pub(super) async fn home(
         issues: archive.iter().map(line).collect(),
         subscribe: parts::subscribe_path(&web, newsletter),
         cadences: parts::cadences(newsletter),
-        next: next_digest(&web, newsletter),
     };
     Ok(answer::page(&headers, home.render(web.templates())?))
 }
@@ -109,14 +108,6 @@ fn issue_line(title: &str, url: &str, date: chrono::DateTime<chrono::FixedOffset
         year: chrono::Datelike::year(&date),
         summary: summary.to_owned(),
     }
-}
-
-/// When the next digest of the first cadence goes out, such as `Monday, 16 March 2020, 09:00 (Europe/Berlin)`.
-fn next_digest(web: &Web, newsletter: &Newsletter) -> Option<String> {
-    let schedule = &newsletter.cadences.first()?.schedule;
-    let zone = schedule.timezone();
-    let at = schedule.next(web.clock().now())?.at.with_timezone(&zone);
-    Some(format!("{} ({zone})", at.format("%A, %-d %B %Y, %H:%M")))
 }
 
 #[cfg(test)]

@@ -1,39 +1,19 @@
 //! The parts that pages share: the frame around them, the style sheet, the icon, the word to robots.
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Web;
-use super::answer::{KEEP, Representation, fingerprint};
+use super::answer::{KEEP, Representation};
 use crate::config::Newsletter;
 use crate::feed::Format;
-use crate::renderer::Templates;
 use crate::renderer::pages::{FeedLink, Frame};
 use crate::site;
 
-/// The style sheet, under a name that changes with its content.
-#[derive(Debug)]
-pub(super) struct Style {
-    pub file_name: String,
-    pub bytes: Bytes,
-}
-
-impl Style {
-    /// Renders the style sheet once. Pages are readable without it, so a failure is told and not fatal.
-    pub(super) fn of(templates: &Templates) -> Self {
-        let css = templates.render("web/style.css", ()).unwrap_or_else(|error| {
-            tracing::error!("pages have no style: {error}");
-            String::new()
-        });
-        Self { file_name: format!("style-{}.css", fingerprint(css.as_bytes())), bytes: css.into() }
-    }
-}
-
 /// `GET /style-HASH.css`
 pub(super) async fn style(State(web): State<Web>, headers: HeaderMap) -> Response {
-    Representation::new("text/css; charset=utf-8", KEEP, web.style().bytes.clone()).answer(&headers)
+    Representation::new("text/css; charset=utf-8", KEEP, web.templates().style().to_owned()).answer(&headers)
 }
 
 /// `GET /robots.txt`: the pages of single people are not for search engines.

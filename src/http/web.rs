@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use super::error::Error;
 use super::feeds::Cache;
-use super::parts::Style;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -27,7 +26,6 @@ struct Shared {
     clock: Clock,
     chance: Chance,
     sources: BTreeMap<NewsletterId, Arc<Source>>,
-    style: Style,
     feeds: Cache,
 }
 
@@ -42,8 +40,7 @@ impl Web {
         chance: Chance,
         sources: BTreeMap<NewsletterId, Arc<Source>>,
     ) -> Self {
-        let style = Style::of(&templates);
-        Self(Arc::new(Shared { store, templates, config, clock, chance, sources, style, feeds: Cache::default() }))
+        Self(Arc::new(Shared { store, templates, config, clock, chance, sources, feeds: Cache::default() }))
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -66,10 +63,6 @@ impl Web {
         &self.0.chance
     }
 
-    pub(super) fn style(&self) -> &Style {
-        &self.0.style
-    }
-
     pub(super) fn feeds(&self) -> &Cache {
         &self.0.feeds
     }
@@ -88,7 +81,7 @@ impl Web {
     /// The outbox, when mail goes there.
     pub(super) fn outbox(&self) -> Result<Outbox, Error> {
         match &self.config().mail.transport {
-            config::Transport::Outbox(directory) => Ok(Outbox { directory: directory.clone() }),
+            config::Transport::Outbox(directory) => Ok(Outbox::new(directory)),
             config::Transport::Smtp(_) => Err(Error::NoOutbox),
         }
     }
@@ -100,6 +93,6 @@ impl Web {
 
     /// The public path of the style sheet.
     pub(super) fn style_path(&self) -> String {
-        format!("{}{}", self.root(), self.style().file_name)
+        format!("{}{}", self.root(), self.templates().style_name())
     }
 }

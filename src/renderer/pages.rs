@@ -43,8 +43,6 @@ pub struct Home {
     pub subscribe: String,
     /// The choices of the form: name and title; with one there is nothing to choose.
     pub cadences: Vec<(String, String)>,
-    /// When the next digest of the first cadence goes out, in words; `None` when unknown.
-    pub next: Option<String>,
 }
 
 /// A line of the archive.
@@ -223,13 +221,7 @@ mod tests {
         let style = "/style-1.css".to_owned();
         let cadences = vec![("each".to_owned(), "Each".to_owned()), ("weekly".to_owned(), "Weekly".to_owned())];
         let issues = vec![line(2026), line(2026), line(2025)];
-        let home = Home {
-            frame: frame(),
-            issues,
-            subscribe: "/subscribe".to_owned(),
-            cadences,
-            next: Some("on Friday".to_owned()),
-        };
+        let home = Home { frame: frame(), issues, subscribe: "/subscribe".to_owned(), cadences };
         let notice = Notice {
             frame: None,
             style: style.clone(),
@@ -256,7 +248,7 @@ mod tests {
         };
         vec![
             home.render(&templates).unwrap(),
-            Home { issues: vec![], next: None, ..home }.render(&templates).unwrap(),
+            Home { issues: vec![], ..home }.render(&templates).unwrap(),
             issue_page().render(&templates).unwrap(),
             Notice { frame: Some(frame()), ..notice.clone() }.render(&templates).unwrap(),
             notice.render(&templates).unwrap(),
@@ -300,7 +292,6 @@ mod tests {
             (2, 2, 2)
         );
         assert_eq!(home.matches("type=\"radio\" name=\"cadence\"").count(), 2);
-        assert!(home.contains("The next one goes out on Friday."));
         assert!(pages[1].contains("There is no issue yet."));
     }
 

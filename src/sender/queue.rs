@@ -13,6 +13,10 @@ use crate::types::SubscriberId;
 /// one read for 200 messages.
 const PAGE: usize = 200;
 
+/// After so many attempts a doubt is held, whatever the policy: a relay that takes each message and never says so would make us
+/// flood one person.
+const MOST_RESENDS: u32 = 5;
+
 /// The recipients of one lease, shared by its connections.
 #[derive(Debug)]
 pub struct Queue {
@@ -44,6 +48,8 @@ pub enum Job {
     Send(Pending),
     /// In doubt since an earlier lease, and the policy is to hold: note it, send nothing.
     Hold(Pending),
+    /// Not eligible any more, for this reason: note it, send nothing.
+    Skip(Pending, String),
 }
 
 impl Queue {
@@ -98,7 +104,10 @@ impl Queue {
                 (_, Some(last)) => Stage::Untried(Some(last)),
                 (_, None) => Stage::End,
             };
-            state.ready.extend(page.into_iter().map(Job::Send));
+            state.ready.extend(page.into_iter().map(|mut pending| match pending.skip.take() {
+                Some(reason) => Job::Skip(pending, reason),
+                None => Job::Send(pending),
+            }));
         }
         Ok(())
     }
@@ -106,8 +115,10 @@ impl Queue {
     /// A resend is a new attempt: same Message-ID, same bytes.
     fn doubtful(&self, pending: Pending) -> Job {
         match self.in_doubt {
-            InDoubt::Resend => Job::Send(Pending { attempt: pending.attempt + 1, ..pending }),
-            InDoubt::Hold => Job::Hold(pending),
+            InDoubt::Resend if pending.attempt < MOST_RESENDS => {
+                Job::Send(Pending { attempt: pending.attempt + 1, ..pending })
+            }
+            InDoubt::Resend | InDoubt::Hold => Job::Hold(pending),
         }
     }
 }

@@ -173,6 +173,7 @@ impl Worker {
             };
             let noted = match job {
                 Job::Hold(pending) => entry(&pending, Event::Held),
+                Job::Skip(pending, reason) => entry(&pending, Event::Skipped(reason)),
                 Job::Send(pending) => match EmailAddress::parse(&pending.address) {
                     Ok(address) => return Ok(Some(self.compose(pending, address))),
                     Err(error) => entry(&pending, Event::Skipped(format!("the stored address is not one: {error}"))),

@@ -29,6 +29,9 @@ pub(super) struct Reading {
     pub read: Vec<Read>,
 }
 
+/// What was parsed, by path.
+type Parsing = BTreeMap<String, (Document, Issue)>;
+
 /// What rendering depends on besides the documents. When it changes, everything is rendered again; nothing counts as
 /// changed content by that.
 pub(super) fn fingerprint(newsletter: &Newsletter, base: &Url) -> String {
@@ -41,7 +44,8 @@ impl Reading {
         let mut holds = std::mem::take(&mut self.snapshot.refused);
         let (parsed, wake_at) = self.parse(&mut holds);
         let known: Vec<_> = self.known.iter().map(identity_of).collect();
-        let ids: Vec<_> = parsed.iter().map(|(path, (_, issue))| Parsed { path: path.clone(), id: issue.id.clone() }).collect();
+        let ids: Vec<_> =
+            parsed.iter().map(|(path, (_, issue))| Parsed { path: path.clone(), id: issue.id.clone() }).collect();
         let matching = match_up(&known, &self.snapshot.documents, &ids);
         holds.extend(matching.duplicates);
         holds.sort_by(|a, b| (&a.place.path, a.place.line).cmp(&(&b.place.path, b.place.line)));
@@ -59,7 +63,7 @@ impl Reading {
     }
 
     /// Parses what was read. Drafts, and documents whose date has not come, are as if they were not there.
-    fn parse(&mut self, holds: &mut Vec<Finding>) -> (BTreeMap<String, (Document, Issue)>, Option<DateTime<Utc>>) {
+    fn parse(&mut self, holds: &mut Vec<Finding>) -> (Parsing, Option<DateTime<Utc>>) {
         let reading = issue::Reading { timezone: self.newsletter.timezone };
         let (mut parsed, mut absent, mut wake_at) = (BTreeMap::new(), HashSet::new(), None);
         for read in std::mem::take(&mut self.read) {
@@ -82,7 +86,7 @@ impl Reading {
         (parsed, wake_at)
     }
 
-    fn issues(&self, parsed: &BTreeMap<String, (Document, Issue)>, matches: &[Match]) -> Vec<PublishedIssue> {
+    fn issues(&self, parsed: &Parsing, matches: &[Match]) -> Vec<PublishedIssue> {
         let known: HashMap<&IssueId, &KnownIssue> = self.known.iter().map(|known| (&known.issue, known)).collect();
         let slugs = self.slugs(parsed, matches, &known);
         let url = |slug: &Slug| site::issue(&self.base, &self.newsletter.id, slug);
@@ -109,7 +113,7 @@ impl Reading {
     /// The slug of every issue that is there: the one it has, else its own, counted up where another issue has it.
     fn slugs(
         &self,
-        parsed: &BTreeMap<String, (Document, Issue)>,
+        parsed: &Parsing,
         matches: &[Match],
         known: &HashMap<&IssueId, &KnownIssue>,
     ) -> HashMap<IssueId, Slug> {

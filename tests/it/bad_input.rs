@@ -41,7 +41,8 @@ async fn a_wrong_configuration_is_refused_with_line_key_and_remedy_before_anythi
 async fn a_file_that_is_not_a_database_and_a_server_that_does_not_answer_are_named() {
     let app = TestApp::start(Backend::Sqlite).await.unwrap();
     let not = app.path("not.db");
-    std::fs::write(&not, "This is a text, and no database, and long enough to have a header of its own.\n".repeat(20)).unwrap();
+    std::fs::write(&not, "This is a text, and no database, and long enough to have a header of its own.\n".repeat(20))
+        .unwrap();
     let with = |url: String| {
         tidings(app.directory.path())
             .args(["--config", "tidings.toml", "migrate"])
@@ -59,7 +60,7 @@ async fn a_file_that_is_not_a_database_and_a_server_that_does_not_answer_are_nam
 async fn a_port_in_use_is_named_with_its_key() {
     let app = TestApp::start(Backend::Sqlite).await.unwrap();
     // The test app itself listens on the configured public port.
-    says(&run(&app, &["serve"]), &["in use", "server.public"]);
+    says(&run(&app, &["serve"]), &["another program listens there", "server.public"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

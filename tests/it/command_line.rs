@@ -67,7 +67,7 @@ async fn send_test_puts_the_newest_digest_into_the_outbox_and_into_no_mailing() 
     assert!(output.status.success(), "{}", err(&output));
     let mails = app.outbox();
     assert_eq!((mails.len(), mails[0].subject.starts_with("[Test] ")), (1, true));
-    assert!(mails[0].text.contains("Hello there."), "{}", mails[0].text);
+    assert!(mails[0].text.contains("Hello *there*."), "{}", mails[0].text);
     assert!(app.mailings().await.is_empty());
     assert_eq!(run(&app, &["send", "--test", "nonsense"]).status.code(), Some(1));
 }
@@ -90,8 +90,7 @@ async fn subscribers_are_added_imported_listed_exported_and_removed() {
     assert_eq!(lines, ["ada@reader.example", "cy@reader.example"]);
     let back = run(&app, &["subscribers", "import", "list.csv", "--note", "again"]);
     assert!(out(&back).contains("0 added") || out(&back).contains("1 added"), "{}", out(&back));
-    let listed: serde_json::Value =
-        serde_json::from_str(&out(&run(&app, &["subscribers", "list", "--json"]))).unwrap();
+    let listed: serde_json::Value = serde_json::from_str(&out(&run(&app, &["subscribers", "list", "--json"]))).unwrap();
     assert!(listed.as_array().unwrap().len() >= 3);
 }
 
@@ -103,7 +102,7 @@ async fn status_schedule_config_and_health_answer_people_and_programs() {
     let json: serde_json::Value = serde_json::from_str(&out(&run(&app, &["status", "--json"]))).unwrap();
     assert_eq!(json["newsletters"][0]["issues"], 1, "{json}");
     let schedule = out(&run(&app, &["schedule"]));
-    assert!(schedule.contains("at 09:00 on Monday") && schedule.matches("Monday, ").count() == 5, "{schedule}");
+    assert!(schedule.contains("at 09:00 on Monday") && schedule.matches("\n  Monday, ").count() == 5, "{schedule}");
     let config = out(&run(&app, &["config"]));
     assert!(config.contains("weekly@news.example"), "{config}");
     let health = run(&app, &["health"]);
@@ -121,7 +120,20 @@ async fn status_schedule_config_and_health_answer_people_and_programs() {
 fn help_teaches_every_verb() {
     let directory = tempfile::TempDir::new().unwrap();
     let help = out(&tidings(directory.path()).arg("--help").output().unwrap());
-    for verb in ["serve", "check", "render", "send", "status", "subscribers", "schedule", "pause", "resume", "config", "migrate", "health"] {
+    for verb in [
+        "serve",
+        "check",
+        "render",
+        "send",
+        "status",
+        "subscribers",
+        "schedule",
+        "pause",
+        "resume",
+        "config",
+        "migrate",
+        "health",
+    ] {
         assert!(help.contains(&format!("\n  {verb}")), "{verb} in {help}");
     }
 }

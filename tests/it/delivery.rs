@@ -5,7 +5,7 @@ use std::time::Duration;
 use tidings::scheduler::Event;
 use tidings::store::MailingState;
 
-use crate::harness::{Backend, TestApp, on_both};
+use crate::harness::{Backend, Mail, TestApp, on_both};
 use crate::smtp::{Peer, Script};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -162,7 +162,7 @@ async fn a_relay_gets_each_message_once_as_it_was_written() {
     taken.sort_by(|a, b| a.to.cmp(&b.to));
     let to: Vec<_> = taken.iter().map(|mail| mail.to.as_str()).collect();
     assert_eq!(to, ["a@reader.example", "b@reader.example", "c@reader.example"]);
-    assert!(String::from_utf8(taken[0].bytes.clone()).unwrap().contains("\r\n.A line that starts with a dot."));
+    assert!(Mail::read(&taken[0].bytes).text.contains("\n.A line that starts with a dot."));
     let books = app.mailings().await[0].books;
     assert!(books.balance() && books.accepted == 3, "{books:?}");
 }

@@ -121,7 +121,7 @@ impl TestApp {
         std::fs::create_dir(directory.path().join("issues")).unwrap();
         let database = match backend {
             Backend::Sqlite => format!("sqlite:{}", directory.path().join("tidings.db").display()),
-            Backend::Postgres => postgres::database().await?,
+            Backend::Postgres => postgres::fresh_database("").await?,
         };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();

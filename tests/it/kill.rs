@@ -10,14 +10,15 @@ use tidings::subscription::{Consent, ConsentSource};
 use tidings::types::{CadenceId, EmailAddress, MailingId, NewsletterId, Secret};
 
 use crate::harness::{Backend, Process, TestApp, eventually, tidings};
-use crate::smtp::{Peer, Script};
+use crate::smtp::{Action, Peer, Said, Script};
 
 const PEOPLE: usize = 2_000;
 const CONNECTIONS: usize = 8;
 
 /// An install with an open mailing to [`PEOPLE`] and a relay that commits a message, waits, and then answers.
 async fn open_mailing(backend: Backend) -> Option<(TestApp, Peer, MailingId)> {
-    let peer = Peer::start(Script { delay_after_commit: Duration::from_millis(5), ..Script::default() }).await;
+    let slow = Action::CommitAndWait(Duration::from_millis(5));
+    let peer = Peer::start(Script::default().on(Said::Content, slow)).await;
     let extra = format!(
         "[mail]\ntransport = \"smtp\"\n[mail.smtp]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nconnections = {CONNECTIONS}\n",
         peer.port()
@@ -96,7 +97,8 @@ async fn kill_nine(backend: Backend) {
     assert!(doubted.is_subset(&listed), "the list does not forget");
     let everyone = store.list(None, None, PEOPLE + 1).await.unwrap();
     for to in doubled {
-        let person = everyone.iter().find(|l| l.subscription.address.as_ref().is_some_and(|a| a.expose() == to)).unwrap();
+        let person =
+            everyone.iter().find(|l| l.subscription.address.as_ref().is_some_and(|a| a.expose() == to)).unwrap();
         assert!(listed.contains(&person.subscription.subscriber), "a doubled delivery is not in the list of doubts");
     }
     let books = store.mailing(mailing).await.unwrap().unwrap().books;
@@ -119,8 +121,10 @@ async fn sigterm_finishes_what_is_in_flight_and_leaves_nothing_in_doubt() {
     let store = store(&app).await;
     for threshold in [300, 900] {
         let mut sender = start_sender(&app);
-        eventually(Duration::from_secs(90), "the sender is in the middle", async || peer.committed().len() >= threshold)
-            .await;
+        eventually(Duration::from_secs(90), "the sender is in the middle", async || {
+            peer.committed().len() >= threshold
+        })
+        .await;
         sender.signal("TERM");
         assert!(sender.wait(Duration::from_secs(30)).success());
         assert_eq!(store.doubts(mailing, 100).await.unwrap(), [], "nothing is in doubt");

@@ -9,7 +9,12 @@ async fn a_new_file_is_in_every_feed_and_has_a_page() {
     on_both(async |mut app| {
         app.write_issue("2026-02.md", "February", "2026-02-05", "Old *news*.");
         app.watch().await.unwrap();
-        app.write_issue("2026-03.md", "March & <Co>", "2026-03-01", "Fresh **news** and a [link](https://example.org/x).");
+        app.write_issue(
+            "2026-03.md",
+            "March & <Co>",
+            "2026-03-01",
+            "Fresh **news** and a [link](https://example.org/x).",
+        );
         app.watch().await.unwrap();
         for (file, media_type) in [
             ("atom.xml", "application/atom+xml"),
@@ -51,7 +56,11 @@ async fn feeds_and_pages_answer_conditional_requests_with_304() {
     }
     let before = app.get("/weekly/atom.xml").await;
     app.restart().await;
-    assert_eq!(app.get("/weekly/atom.xml").await.header("etag"), before.header("etag"), "a restart changes no validator");
+    assert_eq!(
+        app.get("/weekly/atom.xml").await.header("etag"),
+        before.header("etag"),
+        "a restart changes no validator"
+    );
     app.write_issue("b.md", "B", "2026-02-06", "Two.");
     app.watch().await.unwrap();
     let after = app.get_with("/weekly/atom.xml", &[("If-None-Match", before.header("etag"))]).await;
@@ -144,7 +153,8 @@ async fn a_directory_that_vanishes_leaves_the_last_good_state_and_may_come_back(
 async fn drafts_wait_and_future_issues_appear_on_their_date() {
     let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
     app.watch().await.unwrap();
-    std::fs::write(app.path("issues/draft.md"), "---\ntitle: Draft\ndate: 2026-02-05\ndraft: true\n---\nText.\n").unwrap();
+    std::fs::write(app.path("issues/draft.md"), "---\ntitle: Draft\ndate: 2026-02-05\ndraft: true\n---\nText.\n")
+        .unwrap();
     app.write_issue("future.md", "Future", "2026-03-02T09:30:00Z", "Soon.");
     app.watch().await.unwrap();
     let feed = app.get("/weekly/atom.xml").await.body;

@@ -101,7 +101,7 @@ async fn one_click_and_the_page_both_unsubscribe_and_get_does_not() {
         assert_eq!(app.post(&url, &[("List-Unsubscribe", "One-Click")]).await.status, 200);
         assert_eq!(app.get(&url).await.status, 200, "and again by hand: friendly");
 
-        app.write_issue("more.md", "More news", "2026-03-08", "Hello again.");
+        app.write_issue("more.md", "More news", "2026-03-02", "Hello again.");
         app.watch().await.unwrap();
         app.advance(Duration::from_secs(7 * 24 * 3600));
         app.schedule().await;

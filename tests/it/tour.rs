@@ -21,7 +21,8 @@ fn copy(from: &Path, to: &Path) {
 
 fn outbox(root: &Path) -> Vec<Mail> {
     let Ok(entries) = std::fs::read_dir(root.join("data/outbox")) else { return Vec::new() };
-    let mut files: Vec<_> = entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "eml")).collect();
+    let mut files: Vec<_> =
+        entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "eml")).collect();
     files.sort();
     files.iter().map(|path| Mail::read(&std::fs::read(path).unwrap())).collect()
 }

@@ -1,7 +1,5 @@
 //! The content port on real repositories and real directories.
 
-#![allow(clippy::unwrap_used, clippy::panic)] // a test that cannot go on has failed
-
 mod directory;
 mod git;
 
