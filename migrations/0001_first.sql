@@ -124,7 +124,8 @@ CREATE TABLE subscription (
 -- Who belongs to which audiences, for ever: one row for each stretch in which a subscription was confirmed.
 --
 -- The subscriber is in the audience of the mailing with cut c when joined_after < c <= left_after. Rows are only added, and
--- closed once, so the audience of an opened mailing can be counted at any time and never changes.
+-- closed; who comes back before the next mailing opens reopens a row that no audience has seen. So the audience of an opened
+-- mailing can be counted at any time and never changes.
 CREATE TABLE membership (
     bucket        BIGINT NOT NULL,
     newsletter    TEXT   NOT NULL,
@@ -143,7 +144,7 @@ CREATE TABLE consent (
     cadence       TEXT   NOT NULL,
     request       BIGINT NOT NULL,
     event         TEXT   NOT NULL,  -- requested, confirmed, added, replaced, unsubscribed, removed
-    source        TEXT   NOT NULL,  -- form, import, operator
+    source        TEXT   NOT NULL,  -- form, import, operator; empty for what follows from an earlier row
     note          TEXT   NOT NULL,
     at            BIGINT NOT NULL,
     PRIMARY KEY (bucket, subscriber_id, newsletter, cadence, request, event)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::types::{AddressKey, Bucket, CadenceId, EmailAddress, NewsletterId, SubscriberId};
+use crate::types::{Bucket, CadenceId, EmailAddress, NewsletterId, SubscriberId};
 
 /// `Pending -> Confirmed -> Unsubscribed`, and again from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -155,7 +155,7 @@ pub fn answer(now: DateTime<Utc>, suppressed: bool, current: Option<&Subscriptio
     match current {
         Some(Subscription { state: State::Confirmed, .. }) => Answer::Nothing,
         Some(Subscription { state: State::Pending, requested_at, .. })
-            if now.signed_duration_since(requested_at).to_std().is_ok_and(|ago| ago < CONFIRMATION_INTERVAL) =>
+            if now.signed_duration_since(requested_at).abs().to_std().is_ok_and(|ago| ago < CONFIRMATION_INTERVAL) =>
         {
             Answer::Nothing
         }
@@ -172,13 +172,43 @@ pub struct Listed {
     pub suppressed: Option<String>,
 }
 
-/// What identifies a subscriber in the store.
-#[derive(Clone, Debug)]
-pub struct Subscriber {
-    /// The bucket of the key.
-    pub bucket: Bucket,
-    /// The id.
-    pub id: SubscriberId,
-    /// The key.
-    pub key: AddressKey,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn minute(minute: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(minute * 60, 0).unwrap()
+    }
+
+    fn asked(state: State, at: i64) -> Subscription {
+        Subscription {
+            newsletter: NewsletterId::parse("n").unwrap(),
+            cadence: CadenceId::parse("c").unwrap(),
+            bucket: Bucket::new(0),
+            subscriber: SubscriberId::from_bytes([0; 10]),
+            address: None,
+            state,
+            request: 1,
+            requested_at: minute(at),
+            confirmed_at: None,
+            unsubscribed_at: None,
+        }
+    }
+
+    #[test]
+    fn a_request_is_answered_by_what_is_known_of_the_address() {
+        for (known, suppressed, answered) in [
+            (None, false, Answer::Confirm),
+            (None, true, Answer::Suppressed),
+            (Some(asked(State::Confirmed, 0)), false, Answer::Nothing),
+            (Some(asked(State::Unsubscribed, 999)), false, Answer::Confirm),
+            (Some(asked(State::Pending, 986)), false, Answer::Nothing),
+            (Some(asked(State::Pending, 985)), false, Answer::Confirm),
+            (Some(asked(State::Pending, 1001)), false, Answer::Nothing),
+            (Some(asked(State::Pending, 9999)), false, Answer::Confirm),
+            (Some(asked(State::Confirmed, 0)), true, Answer::Suppressed),
+        ] {
+            assert_eq!(answer(minute(1000), suppressed, known.as_ref()), answered, "{known:?}");
+        }
+    }
 }

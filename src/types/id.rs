@@ -41,7 +41,8 @@ impl fmt::Display for IssueId {
 }
 
 /// RFC 4648 section 7 base32hex in lower case, without padding. One case, so a mail system that folds case
-/// cannot harm it; and texts sort as their bytes do, in every collation that sorts digits before letters.
+/// cannot harm it; and texts sort as their bytes do, where the database sorts these characters one by one (the store
+/// refuses a database that does not).
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
 /// Writes bytes in [`ALPHABET`], 8 characters for 5 bytes.

@@ -6,7 +6,7 @@ use tidings::scheduler::Event;
 use tidings::store::MailingState;
 
 use crate::harness::{Backend, Mail, TestApp, on_both};
-use crate::smtp::{Peer, Script};
+use crate::smtp::{Action, Peer, Said, Script};
 
 const HOUR: Duration = Duration::from_secs(3600);
 const WEEK: Duration = Duration::from_secs(7 * 24 * 3600);
@@ -165,4 +165,107 @@ async fn a_relay_gets_each_message_once_as_it_was_written() {
     assert!(Mail::read(&taken[0].bytes).text.contains("\n.A line that starts with a dot."));
     let books = app.mailings().await[0].books;
     assert!(books.balance() && books.accepted == 3, "{books:?}");
+}
+
+/// Addresses that the peer took a message for, sorted, one line a message.
+fn taken(peer: &Peer) -> Vec<String> {
+    let mut to: Vec<_> = peer.committed().into_iter().map(|mail| mail.to.replace("@reader.example", "")).collect();
+    to.sort();
+    to
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mailbox_that_does_not_exist_is_refused_and_never_mailed_again() {
+    let gone = Script::default().recipient("b@reader.example", Action::reply("550 5.1.1 no such user"));
+    let (mut app, peer) = with_relay(gone, "").await;
+    app.send().await;
+    assert_eq!(taken(&peer), ["a", "c"]);
+    let books = app.mailings().await[0].books;
+    assert!(books.balance() && (books.accepted, books.refused) == (2, 1), "{books:?}");
+    app.write_issue("more.md", "More", "2026-03-02", "Again.");
+    app.watch().await.unwrap();
+    app.advance(WEEK);
+    app.schedule().await;
+    app.send().await;
+    assert_eq!(taken(&peer), ["a", "a", "c", "c"]);
+    let books = app.mailings().await[0].books;
+    assert!(books.balance() && (books.accepted, books.skipped) == (2, 1), "{books:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_4xx_is_tried_again_later_and_gives_up_at_last() {
+    let grey = Script::default()
+        .at(Said::Recipient, "a@reader.example", 1, Action::reply("450 4.2.0 greylisted"))
+        .recipient("b@reader.example", Action::reply("450 4.2.2 mailbox full"));
+    let (app, peer) = with_relay(grey, "retry_period = \"6h\"").await;
+    app.send().await;
+    assert_eq!(taken(&peer), ["c"]);
+    app.send().await;
+    assert_eq!(taken(&peer), ["c"], "not before its time");
+    app.advance(Duration::from_secs(10 * 60));
+    app.send().await;
+    assert_eq!(taken(&peer), ["a", "c"]);
+    assert_eq!(app.mailings().await[0].state, MailingState::Open);
+    for _ in 0..9 {
+        app.advance(HOUR);
+        app.send().await;
+    }
+    let mailing = &app.mailings().await[0];
+    assert_eq!(mailing.state, MailingState::Finished);
+    assert!(mailing.books.balance() && (mailing.books.accepted, mailing.books.refused) == (2, 1), "{:?}", mailing.books);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_blames_us_pauses_the_mailing_and_marks_nobody() {
+    let (app, peer) = with_relay(Script::default().on(Said::Content, Action::reply("554 5.7.1 looks like spam")), "").await;
+    app.send().await;
+    let mailing = &app.mailings().await[0];
+    assert_eq!(mailing.state, MailingState::Paused);
+    assert!(mailing.reason.as_ref().unwrap().contains("looks like spam"));
+    assert_eq!((mailing.books.refused, taken(&peer).len()), (0, 0));
+
+    let (app, peer) = with_relay(
+        Script::default().rule(|event| {
+            (event.said == Said::Content && event.connection <= 1).then(|| Action::reply("554 5.7.1 looks like spam"))
+        }),
+        "",
+    )
+    .await;
+    app.send().await;
+    assert!(app.app().store.resume(app.mailings().await[0].mailing).await.unwrap());
+    app.send().await;
+    assert_eq!(taken(&peer), ["a", "b", "c"], "resumed, everyone gets it");
+    assert_eq!(app.mailings().await[0].state, MailingState::Finished);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reply_that_never_came_is_in_doubt_and_the_policy_decides() {
+    let lost = || Script::default().at(Said::Content, "b@reader.example", 1, Action::CommitAndDrop);
+    let (app, peer) = with_relay(lost(), "in_doubt = \"resend\"").await;
+    app.send().await;
+    assert_eq!(taken(&peer), ["a", "b", "b", "c"], "someone may get it twice, nobody misses it");
+    let twice: Vec<_> = peer.committed().into_iter().filter(|mail| mail.to.starts_with('b')).collect();
+    assert_eq!(twice[0].bytes, twice[1].bytes, "the same Message-ID and the same bytes");
+    let mailing = &app.mailings().await[0];
+    assert!(mailing.books.balance() && mailing.books.accepted == 3);
+    assert_eq!(app.app().store.doubts(mailing.mailing, 10).await.unwrap().len(), 1, "the ledger lists it");
+
+    let (app, peer) = with_relay(lost(), "in_doubt = \"hold\"").await;
+    app.send().await;
+    assert_eq!(taken(&peer), ["a", "b", "c"]);
+    let mailing = &app.mailings().await[0];
+    assert!(mailing.books.balance() && (mailing.books.accepted, mailing.books.held) == (2, 1), "{:?}", mailing.books);
+    assert_eq!(app.app().store.doubts(mailing.mailing, 10).await.unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_takes_every_message_and_never_answers_floods_nobody() {
+    let (app, peer) = with_relay(Script::default().on(Said::Content, Action::CommitAndDrop), "").await;
+    app.send().await;
+    let mailing = &app.mailings().await[0];
+    assert_eq!((mailing.state, mailing.books.held), (MailingState::Finished, 3), "{:?}", mailing.books);
+    for name in ["a", "b", "c"] {
+        let copies = taken(&peer).iter().filter(|to| *to == name).count();
+        assert!(copies <= 5, "{copies} copies");
+    }
 }

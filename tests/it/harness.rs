@@ -11,7 +11,7 @@ use tidings::chance::Chance;
 use tidings::clock::Clock;
 use tidings::config;
 use tidings::http;
-use tidings::sender::Tick;
+use tidings::sender::{SendError, Tick};
 use tidings::store::MailingView;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -235,11 +235,18 @@ cron = "0 9 * * 1"
         self.app().scheduler().tick(self.clock.now()).await.unwrap()
     }
 
-    /// Sends until there is nothing to send, then closes the books.
+    /// Sends until there is nothing to send, then closes the books. A relay that breaks off is tried again, as the service does.
     pub async fn send(&self) {
         let (_keep, stop) = watch::channel(false);
         let sender = self.app().sender(stop).unwrap();
-        while sender.tick().await.unwrap() != Tick::Idle {}
+        for troubles in 0.. {
+            assert!(troubles < 100, "the relay never works");
+            match sender.tick().await {
+                Ok(Tick::Idle) => break,
+                Ok(Tick::Worked { .. }) | Err(SendError::Relay(_)) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
         self.app().housekeeper().tick(self.clock.now()).await.unwrap();
     }
 

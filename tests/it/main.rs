@@ -9,6 +9,7 @@ mod delivery;
 mod harness;
 mod kill;
 mod publishing;
+mod store;
 mod subscribing;
 mod tour;
 mod transport;

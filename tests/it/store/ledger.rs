@@ -6,7 +6,7 @@ use tidings::store::{Appended, Closed, Event, Lease, LeaseLost, Pending};
 use tidings::subscription::SuppressionReason;
 use tidings::types::{EmailAddress, MailingId, SubscriberId};
 
-use crate::world::{LONG, World, entry, handed, now, reply};
+use crate::store::world::{LONG, World, entry, handed, now, reply};
 
 on_both! {
     a_delivery_is_handed_and_then_accepted

@@ -4,7 +4,7 @@ use chrono::Duration;
 use tidings::delivery::books::Books;
 use tidings::types::{EmailAddress, MailingId};
 
-use crate::world::{World, now};
+use crate::store::world::{World, now};
 
 on_both! {
     who_comes_after_the_opening_is_not_in_the_audience

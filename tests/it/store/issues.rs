@@ -5,7 +5,7 @@ use tidings::issue::{Content, Revision};
 use tidings::store::{Publication, PublishedIssue};
 use tidings::types::{Finding, IssueId, Place, Rule, Slug};
 
-use crate::world::{World, now};
+use crate::store::world::{World, now};
 
 on_both! {
     an_issue_reads_back_as_it_was_published

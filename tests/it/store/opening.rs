@@ -4,7 +4,7 @@ use tidings::chance::Chance;
 use tidings::store::{Store, StoreError};
 use tidings::types::{Confirm, Scope, Secret, Token};
 
-use crate::world::World;
+use crate::store::world::World;
 
 on_both! {
     what_the_first_open_fixed_stays

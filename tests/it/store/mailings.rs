@@ -7,7 +7,7 @@ use tidings::delivery::books::Books;
 use tidings::store::{CadenceState, Closed, Event, MailingState};
 use tidings::types::{IssueId, MailingId};
 
-use crate::world::{World, entry, letter, local, now, reply};
+use crate::store::world::{World, entry, letter, local, now, reply};
 
 on_both! {
     a_cadence_begins_once
@@ -207,7 +207,7 @@ async fn old_confirmations_are_forgotten_and_nothing_else(w: World) {
     // One stays open: it is deferred.
     let waiting = w.lease().await.unwrap();
     let next = w.store.untried(&waiting, None, 1).await.unwrap().remove(0);
-    w.append(&waiting, &[crate::world::handed(&next)]).await;
+    w.append(&waiting, &[crate::store::world::handed(&next)]).await;
     let retry_at = now() + Duration::hours(1);
     w.append(&waiting, &[entry(next.subscriber, 1, Event::Deferred { retry_at, reply: reply(451) })]).await;
     assert_eq!(w.store.close_batch(&waiting).await.unwrap(), Ok(Closed::Waits(retry_at)));

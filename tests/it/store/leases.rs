@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tidings::store::{Closed, Event, LeaseLost};
 
-use crate::world::{LONG, World, entry, handed, now, reply};
+use crate::store::world::{LONG, World, entry, handed, now, reply};
 
 on_both! {
     a_batch_has_one_owner_at_a_time

@@ -5,7 +5,7 @@ use tidings::store::Store;
 use tidings::subscription::{Answer, Consent, ConsentSource, Request, State, SuppressionReason};
 use tidings::types::{Bucket, EmailAddress, SubscriberId};
 
-use crate::world::{World, letter, now};
+use crate::store::world::{World, letter, now};
 
 on_both! {
     a_request_is_pending_until_it_is_confirmed
@@ -258,9 +258,9 @@ async fn what_is_written_may_be_spawned(w: World) {
     spawnable(w.store.suppress(&address, SuppressionReason::Operator, now())).await.unwrap();
     let draft = w.draft(&w.weekly).await;
     spawnable(w.store.open_mailing(&draft)).await.unwrap();
-    let lease = spawnable(w.store.lease(w.node(), crate::world::LONG, now())).await.unwrap().unwrap();
-    spawnable(w.store.append(&lease, crate::world::LONG, &[], now())).await.unwrap().unwrap();
-    spawnable(w.store.renew(&lease, crate::world::LONG)).await.unwrap().unwrap();
+    let lease = spawnable(w.store.lease(w.node(), crate::store::world::LONG, now())).await.unwrap().unwrap();
+    spawnable(w.store.append(&lease, crate::store::world::LONG, &[], now())).await.unwrap().unwrap();
+    spawnable(w.store.renew(&lease, crate::store::world::LONG)).await.unwrap().unwrap();
     spawnable(w.store.close_batch(&lease)).await.unwrap().unwrap();
     spawnable(w.store.give_back(&lease)).await.unwrap();
     spawnable(w.store.finish_mailings(now())).await.unwrap();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tidings::store::{Appended, Closed, Entry, Event, Lease, MailingState};
 use tidings::types::{CadenceId, MailingId, SubscriberId};
 
-use crate::world::{LONG, Person, World, entry, now, reply};
+use crate::store::world::{LONG, Person, World, entry, now, reply};
 
 on_both! {
     a_random_walk_keeps_every_promise
