@@ -62,7 +62,8 @@ impl Check {
         let sources = app::open_sources(&config)?;
         for newsletter in &config.newsletters {
             let Some(source) = sources.get(&newsletter.id) else { continue };
-            if let Err(error) = self.newsletter(newsletter, source, &mut report).await {
+            let what = format!("reading {}", newsletter.id);
+            if let Err(error) = output::waiting(&what, self.newsletter(newsletter, source, &mut report)).await {
                 report.errors.push(format!("{}: {error}", newsletter.id));
             }
         }

@@ -43,13 +43,30 @@ impl Progress {
         Self { noun, shown: std::io::stderr().is_terminal() }
     }
 
-    /// Shows the count.
-    pub fn at(&self, count: usize) {
+    fn say(&self, text: &str) {
         if self.shown {
-            eprint!("\r{count} {}\x1b[K", self.noun);
+            eprint!("\r{text}\x1b[K");
             let _ = std::io::stderr().flush();
         }
     }
+
+    /// Shows the count.
+    pub fn at(&self, count: usize) {
+        self.say(&format!("{count} {}", self.noun));
+    }
+}
+
+/// Waits for work whose length nobody knows, such as a fetch; on a terminal a line says what is going on, from the first second on.
+pub async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
+    let shown = Progress { noun: "", shown: std::io::stderr().is_terminal() };
+    tokio::pin!(work);
+    for seconds in 1.. {
+        tokio::select! {
+            result = &mut work => return result,
+            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => shown.say(&format!("{what} ({seconds} s)")),
+        }
+    }
+    work.await
 }
 
 impl Drop for Progress {

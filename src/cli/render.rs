@@ -45,7 +45,8 @@ impl Render {
     async fn write(&self, app: &App) -> anyhow::Result<usize> {
         for mut watcher in app.watchers() {
             let name = watcher.newsletter().id.clone();
-            let tick = watcher.tick(app.clock.now()).await.with_context(|| name.to_string())?;
+            let tick = output::waiting(&format!("reading {name}"), watcher.tick(app.clock.now())).await;
+            let tick = tick.with_context(|| name.to_string())?;
             for finding in tick.held {
                 eprintln!("held: {finding}");
             }

@@ -59,6 +59,8 @@ enum End {
     Broken(TransportError),
     /// An announced envelope must not be followed by its content; a connection cannot take a 354 back.
     Abandoned,
+    /// The mailing was paused: leave everyone else for later, at once.
+    Paused,
 }
 
 /// What a reply makes of the rest of a session.
@@ -91,6 +93,7 @@ impl Worker {
                     return work;
                 }
                 Ok(End::Abandoned) => {}
+                Ok(End::Paused) => return work,
                 Ok(End::Broken(error)) => {
                     tracing::warn!(mailing = %self.mailing, %error, "a connection to the relay ended");
                     reconnects += 1;
@@ -148,7 +151,11 @@ impl Worker {
             if let Some(parcel) = handing {
                 match appended.last() {
                     Some(Appended::Written | Appended::Present) => flying = Some(parcel),
-                    _ => return Ok(End::Abandoned),
+                    Some(Appended::Paused) => {
+                        self.queue.put_back(parcel.pending).await;
+                        return Ok(End::Paused);
+                    }
+                    Some(Appended::NotEligible | Appended::Stale) | None => return Ok(End::Abandoned),
                 }
             }
             if leave && flying.is_none() {

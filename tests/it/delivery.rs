@@ -212,12 +212,17 @@ async fn a_4xx_is_tried_again_later_and_gives_up_at_last() {
     }
     let mailing = &app.mailings().await[0];
     assert_eq!(mailing.state, MailingState::Finished);
-    assert!(mailing.books.balance() && (mailing.books.accepted, mailing.books.refused) == (2, 1), "{:?}", mailing.books);
+    assert!(
+        mailing.books.balance() && (mailing.books.accepted, mailing.books.refused) == (2, 1),
+        "{:?}",
+        mailing.books
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_blames_us_pauses_the_mailing_and_marks_nobody() {
-    let (app, peer) = with_relay(Script::default().on(Said::Content, Action::reply("554 5.7.1 looks like spam")), "").await;
+    let (app, peer) =
+        with_relay(Script::default().on(Said::Content, Action::reply("554 5.7.1 looks like spam")), "").await;
     app.send().await;
     let mailing = &app.mailings().await[0];
     assert_eq!(mailing.state, MailingState::Paused);

@@ -94,6 +94,7 @@ async fn kill_nine(backend: Backend) {
     assert!(doubled.len() <= kills * CONNECTIONS, "{} doubled", doubled.len());
     let listed: BTreeSet<_> =
         store.doubts(mailing, 10_000).await.unwrap().into_iter().map(|(subscriber, _)| subscriber).collect();
+    assert!(!listed.is_empty(), "every kill met messages that were committed and not answered");
     assert!(doubted.is_subset(&listed), "the list does not forget");
     let everyone = store.list(None, None, PEOPLE + 1).await.unwrap();
     for to in doubled {
@@ -134,4 +135,31 @@ async fn sigterm_finishes_what_is_in_flight_and_leaves_nothing_in_doubt() {
     let copies = copies(&peer);
     assert_eq!(copies.len(), PEOPLE);
     assert!(copies.values().all(|n| *n == 1), "nobody got it twice");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_paused_mailing_stops_at_once_and_goes_on_where_it_was() {
+    let (app, peer, mailing) = open_mailing(Backend::Sqlite).await.unwrap();
+    let store = store(&app).await;
+    let _sender = start_sender(&app);
+    eventually(Duration::from_secs(90), "the sender is in the middle", async || peer.committed().len() >= 500).await;
+    let run = |verb: &str| {
+        let output = tidings(app.directory.path())
+            .args(["--config", "tidings.toml", verb, &mailing.to_string()])
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    run("pause");
+    // What was handed before the pause is finished.
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let (taken, connections) = (peer.committed().len(), peer.connections());
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    assert_eq!((peer.committed().len(), peer.connections()), (taken, connections), "nothing moves");
+    assert!(taken < PEOPLE);
+    assert_eq!(store.doubts(mailing, 100).await.unwrap(), []);
+    run("resume");
+    eventually(Duration::from_secs(90), "the mailing finishes", async || finished(&store, mailing).await).await;
+    let copies = copies(&peer);
+    assert!(copies.len() == PEOPLE && copies.values().all(|n| *n == 1));
 }
