@@ -60,13 +60,14 @@ impl Progress {
 pub async fn waiting<T>(what: &str, work: impl Future<Output = T>) -> T {
     let shown = Progress { noun: "", shown: std::io::stderr().is_terminal() };
     tokio::pin!(work);
-    for seconds in 1.. {
+    let mut seconds = 0;
+    loop {
         tokio::select! {
             result = &mut work => return result,
-            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => shown.say(&format!("{what} ({seconds} s)")),
+            () = tokio::time::sleep(std::time::Duration::from_secs(1)) => seconds += 1,
         }
+        shown.say(&format!("{what} ({seconds} s)"));
     }
-    work.await
 }
 
 impl Drop for Progress {
