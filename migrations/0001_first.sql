@@ -41,7 +41,11 @@ CREATE TABLE issue (
     number     BIGINT NOT NULL,  -- of the newest revision
     slug       TEXT   NOT NULL,
     published  BIGINT NOT NULL,  -- 1 in feeds and archive, 0 withdrawn
-    news_at    BIGINT,           -- NULL for the archive of the first reading; never changes
+    mail       TEXT   NOT NULL,  -- archive, news, held, released, dismissed
+    hold_rule    TEXT,           -- why it is held from mail, while it is
+    hold_message TEXT,
+    hold_remedy  TEXT,
+    news_at    BIGINT,           -- when it first became news or was released; NULL before
     seen_at    BIGINT NOT NULL,  -- when its content last changed: the settle time counts from here
     PRIMARY KEY (newsletter, issue)
 );
@@ -174,15 +178,16 @@ CREATE TABLE cadence (
 -- batch has a range of one subscriber.
 CREATE TABLE mailing (
     mailing_id  TEXT   NOT NULL PRIMARY KEY,
-    kind        TEXT   NOT NULL,  -- confirmation or digest, in the order they are worked off
+    kind        TEXT   NOT NULL,  -- confirmation, correction or digest, in the order they are worked off
     newsletter  TEXT   NOT NULL,
     cadence     TEXT   NOT NULL,
-    occurrence  TEXT   NOT NULL,  -- local time of the occurrence
+    occurrence  TEXT   NOT NULL,  -- local time of the occurrence of a digest; else the mailing's own id
     state       TEXT   NOT NULL,  -- open, paused, finished, cancelled
     reason      TEXT,
     subject     TEXT   NOT NULL,
     letter      TEXT   NOT NULL,  -- JSON, frozen: sending reads nothing else
-    cut         BIGINT NOT NULL,  -- see bucket; 0 for a confirmation
+    cut         BIGINT NOT NULL,  -- see bucket; 0 for a confirmation or a correction
+    corrects    TEXT,             -- the mailing whose readers a correction goes to
     request     BIGINT NOT NULL,  -- the request a confirmation's token answers; 0 for a digest
     opened_at   BIGINT NOT NULL,
     finished_at BIGINT,
@@ -195,7 +200,8 @@ CREATE TABLE mailing (
 );
 CREATE INDEX mailing_by_state ON mailing (state, kind, opened_at);
 
--- An issue is mailed once: the primary key refuses a second mailing of it to the same cadence. `variant` is empty for now.
+-- An issue is mailed once: the primary key refuses a second mailing of it to the same cadence. `variant` is empty; a correction
+-- has its word and the number of the revision, so each revision is sent as a correction once.
 CREATE TABLE mailing_issue (
     newsletter TEXT   NOT NULL,
     cadence    TEXT   NOT NULL,

@@ -22,22 +22,50 @@ pub fn digest(
     issues: &[Revision],
     date: DateTime<Utc>,
 ) -> Result<Letter, TemplateError> {
-    let home = site::home(base, &newsletter.id);
-    let unsubscribe = site::unsubscribe(base, &newsletter.id);
-    let mail = DigestMail {
+    of_issues(base, templates, newsletter, digest_mail(base, newsletter, cadence, issues), date)
+}
+
+/// The correction of an issue, marked as such, for those who had it.
+///
+/// # Errors
+/// When an overriding template does not render.
+pub fn correction(
+    base: &Url,
+    templates: &Templates,
+    newsletter: &Newsletter,
+    cadence: &Cadence,
+    issue: &Revision,
+    date: DateTime<Utc>,
+) -> Result<Letter, TemplateError> {
+    let mail = digest_mail(base, newsletter, cadence, std::slice::from_ref(issue));
+    of_issues(base, templates, newsletter, DigestMail { correction: true, ..mail }, date)
+}
+
+fn digest_mail(base: &Url, newsletter: &Newsletter, cadence: &Cadence, issues: &[Revision]) -> DigestMail {
+    DigestMail {
         newsletter: newsletter.title.clone(),
         language: newsletter.language.clone(),
-        home: home.to_string(),
+        home: site::home(base, &newsletter.id).to_string(),
         cadence: cadence.title.clone(),
+        correction: false,
         issues: issues.iter().map(digest_issue).collect(),
-        unsubscribe: format!("{unsubscribe}{UNSUBSCRIBE_TOKEN}"),
-    };
+        unsubscribe: format!("{}{UNSUBSCRIBE_TOKEN}", site::unsubscribe(base, &newsletter.id)),
+    }
+}
+
+fn of_issues(
+    base: &Url,
+    templates: &Templates,
+    newsletter: &Newsletter,
+    mail: DigestMail,
+    date: DateTime<Utc>,
+) -> Result<Letter, TemplateError> {
     let list = List {
         // The domain of the sender outlives a move of the site, and RFC 2919 wants an id that never changes.
         id: format!("{}.{}", newsletter.id, newsletter.from.address().domain()),
         title: newsletter.title.clone(),
-        unsubscribe: unsubscribe.to_string(),
-        archive: home.to_string(),
+        unsubscribe: site::unsubscribe(base, &newsletter.id).to_string(),
+        archive: site::home(base, &newsletter.id).to_string(),
     };
     Ok(Letter { list: Some(list), ..letterhead(newsletter, mail.render(templates)?, date) })
 }

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use crate::config::{Cadence, Config, Newsletter};
 use crate::delivery::books::Books;
-use crate::store::{MailingState, MailingView, SourceState, Store, StoreError};
+use crate::issue::news::Mail;
+use crate::store::{IssueMail, MailingState, MailingView, SourceState, Store, StoreError};
 use crate::types::{Finding, Place};
 
 /// How many mailings are shown: about two years of a weekly one.
@@ -33,8 +34,10 @@ pub struct NewsletterStatus {
     pub source: Option<SourceStatus>,
     /// Published issues.
     pub issues: usize,
-    /// What is held back, and why.
+    /// Documents that are not published, and why.
     pub holds: Vec<HoldStatus>,
+    /// Issues that are published and kept from mail, and why.
+    pub held_issues: Vec<HeldIssue>,
     /// How often its subscribers get mail.
     pub cadences: Vec<CadenceStatus>,
 }
@@ -64,6 +67,18 @@ pub struct HoldStatus {
     pub message: String,
     /// What to do.
     pub remedy: String,
+}
+
+/// An issue that is in feeds and archive and kept from mail.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct HeldIssue {
+    /// Its slug: what `tidings release` and `tidings dismiss` take.
+    pub issue: String,
+    /// Its title.
+    pub title: String,
+    /// Why.
+    #[serde(flatten)]
+    pub hold: HoldStatus,
 }
 
 /// A cadence.
@@ -140,8 +155,18 @@ async fn of_newsletter(
         source: store.source_state(&newsletter.id).await?.map(SourceStatus::from),
         issues: store.archive(&newsletter.id).await?.len(),
         holds: store.holds(&newsletter.id).await?.into_iter().map(HoldStatus::from).collect(),
+        held_issues: store.held_issues(&newsletter.id).await?.into_iter().filter_map(held_issue).collect(),
         cadences: newsletter.cadences.iter().map(of_cadence).collect(),
     })
+}
+
+fn held_issue(held: IssueMail) -> Option<HeldIssue> {
+    match held.mail {
+        Mail::Held(finding) => {
+            Some(HeldIssue { issue: held.slug.to_string(), title: held.title, hold: HoldStatus::from(finding) })
+        }
+        Mail::Archive | Mail::News | Mail::Released | Mail::Dismissed => None,
+    }
 }
 
 impl From<SourceState> for SourceStatus {

@@ -4,6 +4,7 @@
 mod check;
 mod config;
 mod health;
+mod issues;
 mod mailings;
 mod migrate;
 mod output;
@@ -60,6 +61,9 @@ enum Verb {
     Subscribers(subscribers::Subscribers),
     /// Print the next occurrences of every cadence.
     Schedule(schedule::Schedule),
+    /// Decide about an issue: release it, dismiss it, mail it after all.
+    #[command(flatten)]
+    Issues(issues::Issues),
     /// Pause an open mailing, or resume a paused one.
     #[command(flatten)]
     Mailings(mailings::Mailings),
@@ -110,6 +114,7 @@ async fn run(verb: Verb, config: Config, json: bool) -> anyhow::Result<ExitCode>
         Verb::Status(verb) => verb.run(config, json).await,
         Verb::Subscribers(verb) => verb.run(config, json).await,
         Verb::Schedule(verb) => verb.run(&config, json),
+        Verb::Issues(verb) => verb.run(config).await,
         Verb::Mailings(verb) => verb.run(config).await,
         Verb::Config(verb) => verb.run(&config, json),
         Verb::Migrate(verb) => verb.run(config).await,

@@ -50,6 +50,12 @@ fn print_newsletter(newsletter: &NewsletterStatus) {
     for hold in &newsletter.holds {
         println!("  held {}: {} ({}). {}", hold.place, hold.message, hold.rule, hold.remedy);
     }
+    for held in &newsletter.held_issues {
+        println!(
+            "  not mailed {} ({:?}): {} ({}). {}",
+            held.issue, held.title, held.hold.message, held.hold.rule, held.hold.remedy
+        );
+    }
     for cadence in &newsletter.cadences {
         let subscribers = output::count(usize::try_from(cadence.subscribers).unwrap_or_default(), "subscriber");
         let next = cadence.next.map(|at| format!(", next {}", at.format("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use url::Url;
 
 use crate::delivery::Patience;
+use crate::issue::news::Caution;
 use crate::schedule::Schedule;
 use crate::types::{CadenceId, EmailAddress, Mailbox, NewsletterId, Secret};
 
@@ -113,6 +114,8 @@ pub struct Newsletter {
     pub poll: Duration,
     /// How long an issue must be unchanged before it is mailed.
     pub settle: Duration,
+    /// What looks like an accident, and is published but not mailed: `max_age`, `max_new`, `min_length`.
+    pub caution: Caution,
     /// Entries in a feed.
     pub feed_entries: usize,
     /// `[newsletters.NAME.cadences.CADENCE]`, in the order of their names; the form offers the first one first. At least one.

@@ -5,6 +5,7 @@ mod fields;
 mod front_matter;
 mod hash;
 pub mod identity;
+pub mod news;
 pub mod parse;
 pub mod revision;
 

@@ -26,6 +26,8 @@ pub struct DigestMail {
     pub home: String,
     /// Title of the cadence, for "you get this weekly".
     pub cadence: String,
+    /// It corrects an issue that its readers had.
+    pub correction: bool,
     /// Oldest first; at least one.
     pub issues: Vec<DigestIssue>,
     /// URL with the slot [`crate::message::UNSUBSCRIBE_TOKEN`] in it.
@@ -88,8 +90,9 @@ impl DigestMail {
     /// # Errors
     /// When an overriding template names something that the mail has not.
     pub fn render(&self, templates: &Templates) -> Result<Rendered, TemplateError> {
-        let Self { newsletter, language, home, cadence, issues, unsubscribe } = self;
+        let Self { newsletter, language, home, cadence, correction, issues, unsubscribe } = self;
         let mail = Self {
+            correction: *correction,
             newsletter: without_slots(newsletter),
             language: without_slots(language),
             home: without_slots(home),
@@ -145,6 +148,7 @@ mod tests {
 
     fn digest(issues: Vec<DigestIssue>) -> Rendered {
         let mail = DigestMail {
+            correction: false,
             newsletter: "News & <Views>".to_owned(),
             language: "en".to_owned(),
             home: "https://news.example.org/".to_owned(),

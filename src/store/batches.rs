@@ -112,7 +112,7 @@ impl Store {
         after: Option<SubscriberId>,
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
-        // The two audiences: who was a member at the cut, and the one person in the range of a confirmation's only batch.
+        // The audiences: who was a member at the cut, who got the mailing that is corrected, and the one person in the range of a confirmation's only batch.
         let sql = match self.kind(lease).await?.as_deref() {
             Some("digest") => {
                 "SELECT p.subscriber_id, COALESCE(s.address, '') AS address, m.request, c.state, x.reason FROM mailing m \
@@ -125,6 +125,17 @@ impl Store {
                  WHERE m.mailing_id = $2 AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 AND p.subscriber_id > $5 \
                  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
                  AND d.subscriber_id = p.subscriber_id) ORDER BY p.subscriber_id LIMIT $6"
+            }
+            Some("correction") => {
+                "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, m.request, c.state, x.reason FROM mailing m \
+                 JOIN delivery o ON o.bucket = $1 AND o.mailing_id = m.corrects AND o.event = 'accepted' \
+                 JOIN subscriber s ON s.bucket = o.bucket AND s.subscriber_id = o.subscriber_id \
+                 LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = s.subscriber_id \
+                 AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
+                 LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
+                 WHERE m.mailing_id = $2 AND o.subscriber_id >= $3 AND o.subscriber_id <= $4 AND o.subscriber_id > $5 \
+                 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+                 AND d.subscriber_id = o.subscriber_id) ORDER BY o.subscriber_id LIMIT $6"
             }
             _ => {
                 "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, m.request, 'confirmed' AS state, \
@@ -199,8 +210,13 @@ async fn unsettled(tx: &mut Tx, lease: &Lease) -> Result<i64, Fault> {
          WHERE m.mailing_id = $2 AND m.kind = 'confirmation' AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 \
          AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
          AND d.subscriber_id = p.subscriber_id AND d.event IN ('accepted', 'refused', 'skipped', 'held'))";
+    let correction = "SELECT COUNT(*) AS people FROM mailing m JOIN delivery o ON o.bucket = $1 \
+         AND o.mailing_id = m.corrects AND o.event = 'accepted' \
+         WHERE m.mailing_id = $2 AND m.kind = 'correction' AND o.subscriber_id >= $3 AND o.subscriber_id <= $4 \
+         AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+         AND d.subscriber_id = o.subscriber_id AND d.event IN ('accepted', 'refused', 'skipped', 'held'))";
     let mut people = 0;
-    for sql in [digest, confirmation] {
+    for sql in [digest, correction, confirmation] {
         let values = args![lease.bucket, lease.mailing, &lease.first, &lease.last];
         if let Some(row) = tx.fetch_optional(sql, values).await? {
             people += row.int("people")?;
@@ -230,7 +246,7 @@ async fn release(tx: &mut Tx, lease: &Lease, state: &'static str, due_at: i64) -
 fn leading_equals(candidates: &[Row]) -> Result<usize, StoreError> {
     let class = |row: &Row| {
         let kind = row.text("kind")?;
-        Ok(if kind == "digest" { row.text("mailing_id")? } else { kind })
+        Ok(if kind == "confirmation" { kind } else { row.text("mailing_id")? })
     };
     let classes = candidates.iter().map(class).collect::<Result<Vec<_>, StoreError>>()?;
     Ok(classes.iter().take_while(|class| Some(*class) == classes.first()).count())

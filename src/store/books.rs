@@ -10,6 +10,8 @@ use crate::delivery::books::Books;
 pub(super) const BOOKS: &str = "SELECT m.kind, \
      (SELECT COUNT(*) FROM bucket b JOIN membership p ON p.bucket = b.bucket AND p.newsletter = m.newsletter \
       AND p.cadence = m.cadence WHERE p.joined_after < m.cut AND m.cut <= p.left_after) AS audience, \
+     (SELECT COUNT(*) FROM bucket b JOIN delivery o ON o.bucket = b.bucket AND o.mailing_id = m.corrects \
+      WHERE o.event = 'accepted') AS corrected, \
      (SELECT COUNT(*) FROM bucket b JOIN retry r ON r.bucket = b.bucket AND r.mailing_id = m.mailing_id) AS deferred, \
      (SELECT COUNT(*) FROM bucket b JOIN delivery d ON d.bucket = b.bucket AND d.mailing_id = m.mailing_id \
       WHERE d.step = 0 AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.bucket = d.bucket AND e.mailing_id = d.mailing_id \
@@ -24,7 +26,11 @@ pub(super) const BOOKS: &str = "SELECT m.kind, \
 /// Reads the counts of [`BOOKS`]. The audience of a confirmation is the one it was written for.
 pub(super) fn books(row: &Row) -> Result<Books, StoreError> {
     Ok(Books {
-        audience: if row.text("kind")? == "digest" { row.int("audience")? } else { 1 },
+        audience: match row.text("kind")?.as_str() {
+            "digest" => row.int("audience")?,
+            "correction" => row.int("corrected")?,
+            _ => 1,
+        },
         accepted: row.int("accepted")?,
         refused: row.int("refused")?,
         skipped: row.int("skipped")?,

@@ -6,6 +6,7 @@ use super::row::{Row, unreadable};
 use super::sql::args;
 use super::{IssueHead, KnownIssue, SourceState, Store, StoreError};
 use crate::digest::Candidate;
+use crate::issue::news::Mail;
 use crate::issue::{Content, Revision};
 use crate::types::{CadenceId, Finding, IssueId, NewsletterId, Place, Rule, Slug};
 
@@ -17,6 +18,14 @@ macro_rules! revision_columns {
     };
 }
 pub(super) use revision_columns;
+
+/// Every column of where an issue stands with mail, as [`mail`] reads them.
+macro_rules! mail_columns {
+    () => {
+        "i.mail, i.hold_rule, i.hold_message, i.hold_remedy, r.path AS hold_path"
+    };
+}
+pub(super) use mail_columns;
 
 /// The newest revision of each issue.
 macro_rules! newest {
@@ -44,7 +53,9 @@ impl Store {
     /// Every issue ever seen, also withdrawn ones.
     pub async fn known_issues(&self, newsletter: &NewsletterId) -> Result<Vec<KnownIssue>, StoreError> {
         let sql = concat!(
-            "SELECT i.issue, i.slug, i.number, i.published, r.path, r.blob, r.content_hash, r.updated_at",
+            "SELECT i.issue, i.slug, i.number, i.published, r.path, r.blob, r.content_hash, r.updated_at, ",
+            mail_columns!(),
+            ", (SELECT COUNT(*) FROM mailing_issue m WHERE m.newsletter = i.newsletter AND m.issue = i.issue) AS mailings",
             newest!(),
             "WHERE i.newsletter = $1 ORDER BY i.issue"
         );
@@ -58,6 +69,8 @@ impl Store {
                 content_hash: row.text("content_hash")?,
                 updated: row.time("updated_at")?,
                 published: row.int("published")? == 1,
+                mail: mail(row)?,
+                mailed: row.int("mailings")? > 0,
             })
         };
         self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(known).collect()
@@ -127,7 +140,7 @@ impl Store {
              ORDER BY path, place";
         let finding = |row: &Row| {
             Ok(Finding {
-                rule: row.parsed("rule", |text| Rule::parse(text).ok_or_else(|| format!("{text:?} is no rule")))?,
+                rule: rule(row, "rule")?,
                 place: Place {
                     path: row.text("path")?,
                     line: position(row, "line_number")?,
@@ -150,8 +163,8 @@ impl Store {
             "SELECT i.news_at, i.seen_at, ",
             revision_columns!(),
             newest!(),
-            "WHERE i.newsletter = $1 AND i.published = 1 AND i.news_at IS NOT NULL AND NOT EXISTS \
-             (SELECT 1 FROM mailing_issue m WHERE m.newsletter = i.newsletter AND m.cadence = $2 AND m.issue = i.issue) \
+            "WHERE i.newsletter = $1 AND i.published = 1 AND i.mail IN ('news', 'released') AND NOT EXISTS \
+             (SELECT 1 FROM mailing_issue m WHERE m.newsletter = i.newsletter AND m.cadence = $2 AND m.issue = i.issue AND m.variant = '') \
              ORDER BY r.written_at, r.issue"
         );
         let candidate = |row: &Row| {
@@ -163,6 +176,27 @@ impl Store {
         };
         self.pool.fetch_all(sql, args![newsletter, cadence]).await?.iter().map(candidate).collect()
     }
+}
+
+fn rule(row: &Row, column: &str) -> Result<Rule, StoreError> {
+    row.parsed(column, |text| Rule::parse(text).ok_or_else(|| format!("{text:?} is no rule")))
+}
+
+/// Reads the columns of [`mail_columns`].
+pub(super) fn mail(row: &Row) -> Result<Mail, StoreError> {
+    Ok(match row.text("mail")?.as_str() {
+        "archive" => Mail::Archive,
+        "news" => Mail::News,
+        "released" => Mail::Released,
+        "dismissed" => Mail::Dismissed,
+        "held" => Mail::Held(Finding {
+            rule: rule(row, "hold_rule")?,
+            place: Place::file(row.text("hold_path")?),
+            message: row.text("hold_message")?,
+            remedy: row.text("hold_remedy")?,
+        }),
+        other => return Err(unreadable("mail", &other)),
+    })
 }
 
 /// A line or column number.

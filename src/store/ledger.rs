@@ -138,7 +138,7 @@ impl Page<'_> {
                  JOIN subscriber s ON s.bucket = $1 AND s.subscriber_id = v.column1 AND s.address IS NOT NULL \
                  JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = v.column1 AND c.newsletter = m.newsletter \
                  AND c.cadence = m.cadence \
-                 WHERE ((m.kind = 'digest' AND c.state = 'confirmed') \
+                 WHERE ((m.kind IN ('digest', 'correction') AND c.state = 'confirmed') \
                  OR (m.kind = 'confirmation' AND c.state = 'pending' AND c.request = m.request)) \
                  AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.bucket = $1 AND x.address_key = s.address_key) \
                  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \

@@ -67,10 +67,12 @@ impl Store {
         row.map(|row| row.json("letter")).transpose()
     }
 
-    /// The newest mailings with their books; digests only, or confirmations too.
+    /// The newest mailings with their books; digests and corrections only, or confirmations too.
     pub async fn mailings(&self, limit: usize, confirmations: bool) -> Result<Vec<MailingView>, StoreError> {
-        let sql =
-            concat!(mailing_columns!(), "WHERE kind = 'digest' OR $1 = 1 ORDER BY opened_at DESC, mailing_id LIMIT $2");
+        let sql = concat!(
+            mailing_columns!(),
+            "WHERE kind <> 'confirmation' OR $1 = 1 ORDER BY opened_at DESC, mailing_id LIMIT $2"
+        );
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
         self.views(self.pool.fetch_all(sql, args![confirmations, limit]).await?).await
     }
@@ -193,12 +195,12 @@ async fn pause(tx: &mut Tx, mailing: MailingId, reason: &str) -> Result<bool, Fa
 
 /// Reads the columns of [`mailing_columns`].
 fn view(row: &Row, books: Books) -> Result<MailingView, StoreError> {
-    let is_digest = row.text("kind")? == "digest";
+    let kind = row.text("kind")?;
     Ok(MailingView {
         mailing: row.mailing()?,
         newsletter: row.newsletter()?,
-        cadence: is_digest.then(|| row.cadence()).transpose()?,
-        occurrence: is_digest.then(|| row.local("occurrence")).transpose()?,
+        cadence: (kind != "confirmation").then(|| row.cadence()).transpose()?,
+        occurrence: (kind == "digest").then(|| row.local("occurrence")).transpose()?,
         state: match row.text("state")?.as_str() {
             "open" => MailingState::Open,
             "paused" => MailingState::Paused,

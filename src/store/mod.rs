@@ -5,6 +5,7 @@
 
 mod batches;
 mod books;
+mod decisions;
 mod fault;
 mod install;
 mod issues;

@@ -5,6 +5,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use crate::delivery::Reply;
 use crate::delivery::books::Books;
 use crate::issue::Revision;
+use crate::issue::news::Mail;
 use crate::message::Letter;
 use crate::types::{Bucket, CadenceId, Finding, IssueId, MailingId, NewsletterId, NodeId, Slug, SubscriberId};
 
@@ -44,6 +45,10 @@ pub struct KnownIssue {
     pub updated: DateTime<Utc>,
     /// In feeds and archive, as opposed to withdrawn.
     pub published: bool,
+    /// Where it stands with mail.
+    pub mail: Mail,
+    /// Some mailing holds it.
+    pub mailed: bool,
 }
 
 /// One reading of a source, applied in one transaction.
@@ -72,8 +77,8 @@ pub struct PublishedIssue {
     pub revision: Revision,
     /// Hash of the document's fields and body.
     pub content_hash: String,
-    /// For an issue never seen before: whether it is news (`news_at` = now) or archive. Ignored for a known one: `news_at` never changes.
-    pub news: bool,
+    /// Where it stands with mail. What an operator decided meanwhile (and the archive) stays; `news_at` is set when it first becomes news.
+    pub mail: Mail,
     /// Whether the content changed, so that the settle time starts again (`seen_at` = now).
     pub changed: bool,
 }
@@ -97,6 +102,38 @@ pub struct IssueHead {
     pub path: String,
     /// When it became news; `None` for archive.
     pub news_at: Option<DateTime<Utc>>,
+}
+
+/// Where an issue stands with mail, for an operator.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueMail {
+    /// The issue.
+    pub issue: IssueId,
+    /// Its slug.
+    pub slug: Slug,
+    /// Title of its newest revision.
+    pub title: String,
+    /// In feeds and archive.
+    pub published: bool,
+    /// Where it stands.
+    pub mail: Mail,
+    /// The mailings that hold it, oldest first.
+    pub mailings: Vec<IssueMailing>,
+}
+
+/// A mailing that holds an issue.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueMailing {
+    /// The mailing.
+    pub mailing: MailingId,
+    /// Its cadence.
+    pub cadence: CadenceId,
+    /// The revision that was mailed.
+    pub number: i64,
+    /// Empty for the issue itself, `correction` and a number for a correction.
+    pub variant: String,
+    /// Whether the mailing is finished.
+    pub finished: bool,
 }
 
 /// What the scheduler knew of a cadence.
@@ -129,6 +166,23 @@ pub struct NewMailing {
     pub now: DateTime<Utc>,
 }
 
+/// A correction to open.
+#[derive(Clone, Debug)]
+pub struct NewCorrection {
+    /// A fresh id.
+    pub mailing: MailingId,
+    /// The finished digest whose readers it goes to.
+    pub corrects: MailingId,
+    /// The issue that is corrected.
+    pub issue: IssueId,
+    /// Its revision that is sent.
+    pub number: i64,
+    /// The mail.
+    pub letter: Letter,
+    /// Now.
+    pub now: DateTime<Utc>,
+}
+
 /// `Planned -> Open -> Finished`, also `Paused`, `Cancelled`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -152,7 +206,7 @@ pub struct MailingView {
     pub newsletter: NewsletterId,
     /// The cadence; `None` for a confirmation.
     pub cadence: Option<CadenceId>,
-    /// Local time of the occurrence; `None` for a confirmation.
+    /// Local time of the occurrence; `None` for a confirmation or a correction.
     pub occurrence: Option<NaiveDateTime>,
     /// State.
     pub state: MailingState,

@@ -6,12 +6,12 @@ use chrono::{DateTime, Utc};
 
 use super::membership::{EVER, Member, raise_cut};
 use super::publish::json;
-use super::row::LOCAL;
+use super::row::{LOCAL, Row};
 use super::sql::{Fault, Tx, Value, args, markers, padded, write};
-use super::{NewMailing, Store, StoreError};
+use super::{NewCorrection, NewMailing, Store, StoreError};
 use crate::chance::Chance;
 use crate::message::Letter;
-use crate::types::{CadenceId, MailingId, NewsletterId, SubscriberId};
+use crate::types::{CadenceId, MailingId, SubscriberId};
 
 /// Subscribers of a batch, about: a minute of work for one node, so a dead node's batch is soon done by another, and small
 /// enough that reading it is one short range scan.
@@ -30,6 +30,19 @@ impl Store {
             Ok(opened)
         })
     }
+
+    /// Opens the correction of an issue: a mailing to everyone who got the mailing that it corrects and is still subscribed. False when
+    /// that mailing is not a finished digest, or this revision was sent as a correction already.
+    pub async fn open_correction(&self, correction: &NewCorrection) -> Result<bool, StoreError> {
+        let letter = json(&correction.letter)?;
+        write!(self.pool, |tx| {
+            let opened = open_correction(tx, correction, &letter).await?;
+            if !opened {
+                tx.undo();
+            }
+            Ok(opened)
+        })
+    }
 }
 
 async fn open(tx: &mut Tx, new: &NewMailing, letter: &str) -> Result<bool, Fault> {
@@ -41,8 +54,19 @@ async fn open(tx: &mut Tx, new: &NewMailing, letter: &str) -> Result<bool, Fault
         return Ok(false);
     }
     let cut = raise_cut(tx).await?;
-    let values =
-        args![*mailing, "digest", newsletter, cadence, occurrence, &new.letter.subject, letter, cut, 0_i64, new.now];
+    let values = args![
+        *mailing,
+        "digest",
+        newsletter,
+        cadence,
+        occurrence,
+        &new.letter.subject,
+        letter,
+        cut,
+        0_i64,
+        new.now,
+        NO_MAILING
+    ];
     if tx.execute(INSERT_MAILING, values).await? == 0 {
         return Ok(false);
     }
@@ -53,25 +77,48 @@ async fn open(tx: &mut Tx, new: &NewMailing, letter: &str) -> Result<bool, Fault
             return Ok(false);
         }
     }
-    write_batches(tx, *mailing, newsletter, cadence).await?;
+    // The cut was just raised, so the audience is everyone who has not left.
+    let sql = "SELECT b.bucket, COUNT(*) AS members FROM bucket b JOIN membership m ON m.bucket = b.bucket \
+         AND m.newsletter = $1 AND m.cadence = $2 WHERE m.left_after = $3 GROUP BY b.bucket ORDER BY b.bucket";
+    let members = tx.fetch_all(sql, args![newsletter, cadence, EVER]).await?;
+    write_batches(tx, *mailing, &members).await?;
     Ok(true)
 }
 
-const INSERT_MAILING: &str = "INSERT INTO mailing (mailing_id, kind, newsletter, cadence, occurrence, state, subject, \
-     letter, cut, request, opened_at) VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10) ON CONFLICT DO NOTHING";
+async fn open_correction(tx: &mut Tx, new: &NewCorrection, letter: &str) -> Result<bool, Fault> {
+    let NewCorrection { mailing, corrects, issue, number, now, .. } = new;
+    let sql =
+        "SELECT newsletter, cadence FROM mailing WHERE mailing_id = $1 AND kind = 'digest' AND state = 'finished'";
+    let Some(original) = tx.fetch_optional(sql, args![*corrects]).await? else { return Ok(false) };
+    let (newsletter, cadence) = (original.newsletter()?, original.cadence()?);
+    let sql = "INSERT INTO mailing_issue (newsletter, cadence, issue, variant, mailing_id, number) \
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
+    let variant = format!("correction {number}");
+    if tx.execute(sql, args![&newsletter, &cadence, issue, variant, *mailing, *number]).await? == 0 {
+        return Ok(false);
+    }
+    let subject = &new.letter.subject;
+    let values =
+        args![*mailing, "correction", &newsletter, &cadence, *mailing, subject, letter, 0_i64, 0_i64, *now, *corrects];
+    tx.execute(INSERT_MAILING, values).await?;
+    let sql = "SELECT b.bucket, COUNT(*) AS members FROM bucket b JOIN delivery d ON d.bucket = b.bucket \
+         AND d.mailing_id = $1 WHERE d.event = 'accepted' GROUP BY b.bucket ORDER BY b.bucket";
+    let members = tx.fetch_all(sql, args![*corrects]).await?;
+    write_batches(tx, *mailing, &members).await?;
+    Ok(true)
+}
 
-/// At least one batch for each bucket that has anyone in the audience. The cut was just raised, so that is everyone who has
-/// not left.
-async fn write_batches(
-    tx: &mut Tx,
-    mailing: MailingId,
-    newsletter: &NewsletterId,
-    cadence: &CadenceId,
-) -> Result<(), Fault> {
-    let sql = "SELECT b.bucket, COUNT(*) AS members FROM bucket b JOIN membership m ON m.bucket = b.bucket \
-         AND m.newsletter = $1 AND m.cadence = $2 WHERE m.left_after = $3 GROUP BY b.bucket ORDER BY b.bucket";
+/// For a mailing that corrects none.
+const NO_MAILING: Option<&str> = None;
+
+const INSERT_MAILING: &str = "INSERT INTO mailing (mailing_id, kind, newsletter, cadence, occurrence, state, subject, \
+     letter, cut, request, opened_at, corrects) \
+     VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+
+/// At least one batch for each bucket that has anyone in the audience.
+async fn write_batches(tx: &mut Tx, mailing: MailingId, members: &[Row]) -> Result<(), Fault> {
     let mut batches = Vec::new();
-    for row in tx.fetch_all(sql, args![newsletter, cadence, EVER]).await? {
+    for row in members {
         let parts = row.int("members")?.unsigned_abs().div_ceil(BATCH);
         for (batch, (first, last)) in (0_i64..).zip(ranges(parts)) {
             batches.push(args![row.int("bucket")?, mailing, batch, first, last]);
@@ -120,7 +167,8 @@ pub(super) async fn open_confirmation(
     let Member { newsletter, bucket, subscriber } = member;
     let mailing = MailingId::from_bytes(chance.bytes()?);
     let (subject, letter) = (&letter.subject, json(letter)?);
-    let values = args![mailing, "confirmation", newsletter, cadence, mailing, subject, letter, 0_i64, request, now];
+    let values =
+        args![mailing, "confirmation", newsletter, cadence, mailing, subject, letter, 0_i64, request, now, NO_MAILING];
     tx.execute(INSERT_MAILING, values).await?;
     insert_batches(tx, &[args![bucket, mailing, 0_i64, subscriber, subscriber]]).await
 }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::issues::{revision, revision_columns};
 use super::sql::{Fault, Tx, args, write};
 use super::{Publication, PublishedIssue, Store, StoreError};
+use crate::issue::news::Mail;
 use crate::issue::{Content, Revision};
 use crate::types::{Finding, IssueId, NewsletterId};
 
@@ -55,14 +56,14 @@ async fn publish(tx: &mut Tx, publication: &Publication) -> Result<(), Fault> {
 
 /// Writes an issue with its newest revision; whether readers see a difference.
 async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>) -> Result<bool, Fault> {
-    let PublishedIssue { revision: new, content_hash, news, changed } = published;
+    let PublishedIssue { revision: new, content_hash, mail, changed } = published;
     let before = seen_by_readers(tx, &new.newsletter, &new.issue).await?;
-    let sql = "INSERT INTO issue (newsletter, issue, number, slug, published, news_at, seen_at) \
-         VALUES ($1, $2, $3, $4, 1, $5, $6) ON CONFLICT (newsletter, issue) DO UPDATE SET number = excluded.number, \
+    let sql = "INSERT INTO issue (newsletter, issue, number, slug, published, news_at, seen_at, mail) \
+         VALUES ($1, $2, $3, $4, 1, NULL, $5, $6) ON CONFLICT (newsletter, issue) DO UPDATE SET number = excluded.number, \
          slug = excluded.slug, published = 1, seen_at = CASE WHEN $7 = 1 THEN excluded.seen_at ELSE issue.seen_at END";
-    let news_at = news.then_some(now);
     let slug = new.slug.as_str();
-    tx.execute(sql, args![&new.newsletter, &new.issue, new.number, slug, news_at, now, *changed]).await?;
+    tx.execute(sql, args![&new.newsletter, &new.issue, new.number, slug, now, mail.as_str(), *changed]).await?;
+    write_mail(tx, new, mail, now).await?;
     write_revision(tx, new, content_hash).await?;
     tx.execute("DELETE FROM asset WHERE newsletter = $1 AND issue = $2", args![&new.newsletter, &new.issue]).await?;
     for path in &new.content.assets {
@@ -73,6 +74,21 @@ async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>
     let shown =
         |r: &Revision| Revision { path: String::new(), commit: String::new(), blob: String::new(), ..r.clone() };
     Ok(before.is_none_or(|old| shown(&old) != shown(new)))
+}
+
+/// Where the issue stands with mail. What an operator decided since the watcher looked is not undone.
+async fn write_mail(tx: &mut Tx, new: &Revision, mail: &Mail, now: DateTime<Utc>) -> Result<(), Fault> {
+    let held = match mail {
+        Mail::Held(finding) => Some(finding),
+        _ => None,
+    };
+    let news_at = (*mail == Mail::News).then_some(now);
+    let sql = "UPDATE issue SET mail = $1, hold_rule = $2, hold_message = $3, hold_remedy = $4, \
+         news_at = COALESCE(news_at, $5) WHERE newsletter = $6 AND issue = $7 AND mail IN ('news', 'held')";
+    let rule = held.map(|finding| finding.rule.as_str());
+    let mut values = args![mail.as_str(), rule, held.map(|f| f.message.as_str()), held.map(|f| f.remedy.as_str())];
+    values.extend(args![news_at, &new.newsletter, &new.issue]);
+    tx.execute(sql, values).await.map(|_| ())
 }
 
 /// The revision that feeds show now; `None` for an issue that is new or withdrawn.

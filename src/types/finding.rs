@@ -59,11 +59,17 @@ pub enum Rule {
     Duplicate,
     /// The path is one that is never read: a link, a submodule, an odd name.
     UnsafePath,
+    /// A new issue is dated long ago: published, not mailed.
+    BackDated,
+    /// Many new issues came at once: published, not mailed.
+    Bulk,
+    /// An issue is unfinished: published, not mailed.
+    Stub,
 }
 
 impl Rule {
     /// Every rule, for `--help` and for reading the wire form back.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::NotUtf8,
         Self::TooLarge,
         Self::BrokenFrontMatter,
@@ -72,6 +78,9 @@ impl Rule {
         Self::NoDate,
         Self::Duplicate,
         Self::UnsafePath,
+        Self::BackDated,
+        Self::Bulk,
+        Self::Stub,
     ];
 
     /// The stable name, such as `no-date`.
@@ -86,6 +95,9 @@ impl Rule {
             Self::NoDate => "no-date",
             Self::Duplicate => "duplicate",
             Self::UnsafePath => "unsafe-path",
+            Self::BackDated => "back-dated",
+            Self::Bulk => "bulk",
+            Self::Stub => "stub",
         }
     }
 

@@ -10,6 +10,7 @@ use super::{Read, identity_of};
 use crate::config::Newsletter;
 use crate::content::Snapshot;
 use crate::issue::identity::{Match, Parsed, match_up};
+use crate::issue::news::{self, Before, Candidate};
 use crate::issue::{self, Document, Issue, Revision, content_hash, parse};
 use crate::renderer::{self, Links};
 use crate::site;
@@ -31,6 +32,18 @@ pub(super) struct Reading {
 
 /// What was parsed, by path.
 type Parsing = BTreeMap<String, (Document, Issue)>;
+
+/// A document that is an issue, with all that its revision is made of.
+struct Found<'a> {
+    document: &'a Document,
+    issue: &'a Issue,
+    id: &'a IssueId,
+    slug: &'a Slug,
+    before: Option<&'a KnownIssue>,
+    links: Links,
+    /// Issues that this reading brings for the first time.
+    fresh: usize,
+}
 
 /// What rendering depends on besides the documents. When it changes, everything is rendered again; nothing counts as
 /// changed content by that.
@@ -93,6 +106,7 @@ impl Reading {
         let documents: HashMap<String, Url> =
             matches.iter().filter_map(|m| Some((m.path.clone(), url(slugs.get(&m.issue)?)))).collect();
         let documents = Arc::new(documents);
+        let fresh = matches.iter().filter(|found| !known.contains_key(&found.issue)).count();
         let mut issues = Vec::new();
         for found in matches {
             let (Some((document, issue)), Some(slug)) = (parsed.get(&found.path), slugs.get(&found.issue)) else {
@@ -105,7 +119,7 @@ impl Reading {
                 documents: Arc::clone(&documents),
             };
             let before = known.get(&found.issue).copied();
-            issues.push(self.published(document, issue, found, slug, before, &links));
+            issues.push(self.published(&Found { document, issue, id: &found.issue, slug, before, links, fresh }));
         }
         issues
     }
@@ -131,17 +145,13 @@ impl Reading {
         slugs
     }
 
-    fn published(
-        &self,
-        document: &Document,
-        issue: &Issue,
-        found: &Match,
-        slug: &Slug,
-        before: Option<&KnownIssue>,
-        links: &Links,
-    ) -> PublishedIssue {
+    fn published(&self, found: &Found<'_>) -> PublishedIssue {
+        let Found { document, issue, id, slug, before, links, fresh } = found;
         let content_hash = content_hash(issue);
         let changed = before.is_none_or(|known| known.content_hash != content_hash);
+        let candidate = Candidate { issue, path: &document.path, changed, fresh: *fresh, now: self.now };
+        let known = before.map(|known| Before { mail: &known.mail, mailed: known.mailed });
+        let mail = news::decide(self.first, known, &candidate, &self.newsletter.caution);
         let (number, updated) = match before {
             None => (1, issue.date.with_timezone(&Utc)),
             // An edit dated before the issue itself (a history rewritten, a clock gone wrong) is no older than the issue.
@@ -150,10 +160,10 @@ impl Reading {
         };
         let revision = Revision {
             newsletter: self.newsletter.id.clone(),
-            issue: found.issue.clone(),
+            issue: (*id).clone(),
             number,
             path: document.path.clone(),
-            slug: slug.clone(),
+            slug: (*slug).clone(),
             commit: self.snapshot.commit.clone(),
             blob: document.blob.clone(),
             title: issue.title.clone(),
@@ -166,7 +176,9 @@ impl Reading {
             url: links.issue.to_string(),
             content: renderer::render(issue, links),
         };
-        PublishedIssue { revision, content_hash, news: !self.first, changed }
+        // What was away and is back has to settle again.
+        let changed = changed || before.is_some_and(|known| !known.published);
+        PublishedIssue { revision, content_hash, mail, changed }
     }
 }
 

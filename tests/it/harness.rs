@@ -165,6 +165,8 @@ title = "The Weekly"
 description = "What happened."
 from = "The Weekly <weekly@news.example>"
 settle = "0s"
+min_length = 1
+max_age = "60d"
 [newsletters.weekly.source]
 directory = {}
 [newsletters.weekly.cadences.mondays]

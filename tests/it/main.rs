@@ -2,6 +2,7 @@
 //! on the real thing.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // all of this is tests; clippy's own allowance ends at functions marked #[test]
 
+mod accidents;
 mod bad_input;
 mod command_line;
 mod content;

@@ -73,7 +73,8 @@ async fn the_tour_of_the_readme_works_from_start_to_digest() {
     assert!(page.contains("you@reader.example"), "the private listener shows the outbox");
     assert_eq!(post(&outbox(root.path())[0].link("/confirm/"), &[]).await, 200);
 
-    let text = issue("A new issue", "2026-11-01", "It was dropped into the folder.");
+    let today = tidings::clock::Clock::system().now().format("%Y-%m-%d").to_string();
+    let text = issue("A new issue", &today, "It was dropped into the folder.");
     std::fs::write(root.path().join("examples/newsletter/new-issue.md"), text).unwrap();
     eventually(Duration::from_secs(10), "the feed has it within the poll interval", async || {
         get("/example/rss.xml").await.contains("A new issue")

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::super::model::{Cadence, Newsletter, Source, SourcePlace};
 use super::super::reader::Reader;
 use super::super::values::{self, Problem};
+use crate::issue::news::Caution;
 use crate::types::{CadenceId, NewsletterId, Secret};
 
 /// Looking at a source more often than this is a busy loop.
@@ -41,8 +42,10 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let timezone = inherited.must("timezone", values::timezone);
     let poll = inherited.must("poll", |text| values::at_least(SHORTEST_POLL, text));
     let settle = inherited.must("settle", values::duration);
-    let (key, default) = both("feed_entries");
-    let feed_entries = r.need(&[&key, &default]).and_then(|found| r.number(found, 1..=1000));
+    let max_age = inherited.must("max_age", values::duration);
+    let max_new = inherited.number("max_new", 0..=1_000_000);
+    let min_length = inherited.number("min_length", 0..=1_000_000);
+    let feed_entries = inherited.number("feed_entries", 1..=1000);
     let source = source(r, &section);
     // With a zone that does not parse, the expressions are still worth reading.
     let cadences = cadences(r, &section, timezone.unwrap_or(Tz::UTC));
@@ -59,6 +62,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         source: source?,
         poll: poll?,
         settle: settle?,
+        caution: Caution { max_age: max_age?, max_new: max_new?, min_length: min_length? },
         feed_entries: feed_entries?,
         cadences: cadences?,
     })
@@ -74,6 +78,11 @@ impl<F: Fn(&str) -> (String, String)> Inherited<'_, '_, F> {
     fn must<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Option<T> {
         let (own, default) = (self.both)(key);
         self.r.must(&[&own, &default], parse)
+    }
+
+    fn number(&mut self, key: &str, range: std::ops::RangeInclusive<i64>) -> Option<usize> {
+        let (own, default) = (self.both)(key);
+        self.r.need(&[&own, &default]).and_then(|found| self.r.number(found, range))
     }
 
     fn may<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Option<Option<T>> {

@@ -70,7 +70,7 @@ fn the_examples_in_error_messages_are_values_that_would_be_taken() {
             "public" | "private" => values::listen(text).is_ok(),
             "cron" => values::schedule(text, chrono_tz::Tz::UTC).is_ok(),
             "timezone" => values::timezone(text).is_ok(),
-            "poll" | "settle" | "grace" | "timeout" | "retry_first" | "retry_most" | "retry_period" => {
+            "poll" | "settle" | "max_age" | "grace" | "timeout" | "retry_first" | "retry_most" | "retry_period" => {
                 values::duration(text).is_ok()
             }
             "from" => values::mailbox(text).is_ok(),

@@ -1,6 +1,7 @@
 //! Sources, issues, revisions, holds and assets.
 
 use chrono::{DateTime, Duration, Utc};
+use tidings::issue::news::Mail;
 use tidings::issue::{Content, Revision};
 use tidings::store::{Publication, PublishedIssue};
 use tidings::types::{Finding, IssueId, Place, Rule, Slug};
@@ -60,7 +61,8 @@ fn publication(w: &World, at: DateTime<Utc>, issues: Vec<PublishedIssue>) -> Pub
 }
 
 fn published(revision: Revision, news: bool) -> PublishedIssue {
-    PublishedIssue { revision, content_hash: "hash".into(), news, changed: true }
+    let mail = if news { Mail::News } else { Mail::Archive };
+    PublishedIssue { revision, content_hash: "hash".into(), mail, changed: true }
 }
 
 async fn an_issue_reads_back_as_it_was_published(w: World) {
