@@ -10,6 +10,7 @@ mod delivery;
 mod harness;
 mod kill;
 mod publishing;
+mod replay;
 mod store;
 mod subscribing;
 mod tour;
