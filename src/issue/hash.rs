@@ -82,7 +82,7 @@ mod tests {
     #[test]
     fn the_hash_is_stable() {
         let hash = content_hash(&issue());
-        assert_eq!(hash, "b4a76d77ed08799002974548eda6aefd2e233aac5f54f40202f92867e15e3720");
+        assert_eq!(hash, "23e5fc356264ac78c7bc7c841e8f820ff00bef3ef41b7051f269fab46b8220d2");
         let unseen = Issue {
             id: IssueId::parse("x").ok(),
             slug: Slug::parse("new").unwrap(),
