@@ -3,12 +3,12 @@
 
 #![allow(missing_docs, clippy::unwrap_used)] // a benchmark
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tidings::issue::{Document, Issue, Reading, parse};
+use tidings::issue::{DateSource, Document, Issue, Reading, parse};
 use tidings::renderer::{Links, render};
 use url::Url;
 
@@ -25,8 +25,15 @@ fn issue() -> Issue {
         bytes: format!("{header}{}", SECTION.repeat(40 * 1024 / SECTION.len())).into_bytes(),
         blob: "0".repeat(40),
         changed_at: chrono::DateTime::UNIX_EPOCH,
+        added_at: None,
     };
-    parse(&document, &Reading { timezone: chrono_tz::UTC }).unwrap()
+    let reading = Reading {
+        timezone: chrono_tz::UTC,
+        date_keys: vec!["date".into()],
+        date_sources: vec![DateSource::FrontMatter],
+        only: BTreeMap::new(),
+    };
+    parse(&document, &reading).unwrap().unwrap()
 }
 
 fn bench(c: &mut Criterion) {

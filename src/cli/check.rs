@@ -39,6 +39,8 @@ struct Checked {
     issues: usize,
     drafts: usize,
     future: usize,
+    /// Documents whose metadata does not meet `only`.
+    others: usize,
 }
 
 #[derive(Serialize)]
@@ -78,11 +80,13 @@ impl Check {
     ) -> Result<(), crate::content::SourceError> {
         let snapshot = source.snapshot(Duration::from_secs(self.timeout)).await?;
         let documents = source.read(&snapshot, &snapshot.documents).await?;
-        let reading = issue::Reading { timezone: newsletter.timezone };
-        let (mut findings, mut issues) = (snapshot.refused, Vec::new());
+        let (mut findings, mut issues, mut others) = (snapshot.refused, Vec::new(), 0);
         for read in documents {
-            match read.and_then(|document| issue::parse(&document, &reading).map(|issue| (document.path, issue))) {
-                Ok(found) => issues.push(found),
+            match read
+                .and_then(|document| issue::parse(&document, &newsletter.reading).map(|issue| (document.path, issue)))
+            {
+                Ok((path, Some(issue))) => issues.push((path, issue)),
+                Ok((_, None)) => others += 1,
                 Err(finding) => findings.push(finding),
             }
         }
@@ -90,18 +94,18 @@ impl Check {
             issues.iter().map(|(path, issue)| Parsed { path: path.clone(), id: issue.id.clone() }).collect();
         findings.extend(match_up(&[], &snapshot.documents, &ids).duplicates);
         findings.sort_by(|a, b| (&a.place.path, a.place.line).cmp(&(&b.place.path, b.place.line)));
-        report.newsletters.push(Checked::new(newsletter, &issues));
+        report.newsletters.push(Checked::new(newsletter, &issues, others));
         report.findings.extend(findings.iter().map(|finding| Line::new(newsletter, finding)));
         Ok(())
     }
 }
 
 impl Checked {
-    fn new(newsletter: &Newsletter, issues: &[(String, Issue)]) -> Self {
+    fn new(newsletter: &Newsletter, issues: &[(String, Issue)], others: usize) -> Self {
         let now = Clock::system().now();
         let drafts = issues.iter().filter(|(_, issue)| issue.draft).count();
         let future = issues.iter().filter(|(_, issue)| !issue.draft && issue.date > now).count();
-        Self { newsletter: newsletter.id.to_string(), issues: issues.len() - drafts - future, drafts, future }
+        Self { newsletter: newsletter.id.to_string(), issues: issues.len() - drafts - future, drafts, future, others }
     }
 }
 
@@ -131,9 +135,10 @@ impl Report {
                 println!("error: {error}");
             }
             for checked in &self.newsletters {
-                let Checked { newsletter, issues, drafts, future } = checked;
+                let Checked { newsletter, issues, drafts, future, others } = checked;
+                let left_out = if *others > 0 { format!(", {others} left out by `only`") } else { String::new() };
                 println!(
-                    "{newsletter}: {}, {}, {future} dated in the future",
+                    "{newsletter}: {}, {}, {future} dated in the future{left_out}",
                     output::count(*issues, "issue"),
                     output::count(*drafts, "draft")
                 );

@@ -6,7 +6,7 @@ use std::fs;
 use toml::de::DeValue;
 
 use super::error::{ConfigError, Origin};
-use super::schema::{self, KEYS, Kind, nearest};
+use super::schema::{self, KEYS, Key, Kind, nearest};
 use super::settings::{Leaf, Raw, Settings};
 use super::values::Problem;
 
@@ -116,18 +116,24 @@ fn raw(path: &str, text: String) -> Result<Raw, Problem> {
             let remedy = format!("Write it as in {}.", key.example);
             Problem::new(&format!("{text:?} is not a whole number"), None, remedy)
         }),
-        Kind::List if text.trim_start().starts_with('[') => {
-            let value = DeValue::parse(&text).ok().and_then(|value| Raw::read(Kind::List, value.get_ref()));
-            value.ok_or_else(|| {
-                let remedy = format!("Write it as in {}, or as a,b,c.", key.example);
-                Problem::new(&format!("{text:?} is not a list of texts"), None, remedy)
-            })
-        }
+        Kind::List if text.trim_start().starts_with('[') => toml(key, &text).ok_or_else(|| {
+            let remedy = format!("Write it as in {}, or as a,b,c.", key.example);
+            Problem::new(&format!("{text:?} is not a list of texts"), None, remedy)
+        }),
+        Kind::Map => toml(key, &text).ok_or_else(|| {
+            let remedy = format!("Write it as in {}.", key.example);
+            Problem::new(&format!("{text:?} is not a table of texts"), None, remedy)
+        }),
         Kind::List => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Raw::List(items.map(str::to_owned).collect()))
         }
     }
+}
+
+/// A variable's text as the TOML value that its key takes.
+fn toml(key: &Key, text: &str) -> Option<Raw> {
+    DeValue::parse(text).ok().and_then(|value| Raw::read(key.kind, value.get_ref()))
 }
 
 fn unknown(name: &str, known: &BTreeMap<String, String>) -> Problem {

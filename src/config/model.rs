@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use url::Url;
 
 use crate::delivery::Patience;
+use crate::issue::Reading;
 use crate::issue::news::Caution;
 use crate::schedule::Schedule;
 use crate::types::{CadenceId, EmailAddress, Mailbox, NewsletterId, Secret};
@@ -108,6 +109,8 @@ pub struct Newsletter {
     pub return_path: EmailAddress,
     /// Zone of dates without one, and of its schedules.
     pub timezone: Tz,
+    /// How its documents are read: `timezone`, `date_keys`, `date_sources`, and `only` of the source.
+    pub reading: Reading,
     /// Where its issues are.
     pub source: Source,
     /// How often the source is looked at.

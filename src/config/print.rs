@@ -17,8 +17,8 @@ const MASK: &str = "***";
 pub(super) fn effective(settings: &Settings) -> String {
     let default = Settings::read(None, DEFAULT, &mut Vec::new()).unwrap_or_default();
     let emptied = |path: &str, leaf: &Leaf| {
-        let number_or_list = schema::find(path).is_some_and(|key| matches!(key.kind, Kind::Number | Kind::List));
-        number_or_list && leaf.raw == Raw::Text(String::new())
+        let is_text = |kind| matches!(kind, Kind::Text | Kind::Secret | Kind::SecretUrl);
+        !schema::find(path).is_some_and(|key| is_text(key.kind)) && leaf.raw == Raw::Text(String::new())
     };
     let mut leaves: Vec<_> = settings.leaves.iter().filter(|(path, leaf)| !emptied(path, leaf)).collect();
     leaves.sort_by_cached_key(|(path, _)| order(path));
@@ -69,6 +69,7 @@ fn value(path: &str, leaf: &Leaf) -> String {
         (Raw::Text(text), _) => toml::Value::from(text.as_str()),
         (Raw::Number(number), _) => toml::Value::from(*number),
         (Raw::List(items), _) => toml::Value::from(items.clone()),
+        (Raw::Map(texts), _) => toml::Value::from(texts.clone()),
     };
     value.to_string()
 }

@@ -1,5 +1,6 @@
 //! Finds values among the settings, and collects what is wrong with them.
 
+use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use super::error::{ConfigError, Origin};
@@ -111,6 +112,7 @@ impl<'a> Reader<'a> {
             Raw::Text(text) => format!("{text:?}"),
             Raw::Number(number) => number.to_string(),
             Raw::List(items) => format!("{items:?}"),
+            Raw::Map(texts) => format!("{texts:?}"),
         };
         self.errors.push(ConfigError {
             origin: found.leaf.origin.clone(),
@@ -153,7 +155,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads every item of a list that must be set.
-    pub(super) fn list(&mut self, paths: &[&str], parse: fn(&str) -> Result<String, Problem>) -> Option<Vec<String>> {
+    pub(super) fn list<T>(&mut self, paths: &[&str], parse: fn(&str) -> Result<T, Problem>) -> Option<Vec<T>> {
         let found = self.need(paths)?;
         let Raw::List(items) = &found.leaf.raw else { return Some(Vec::new()) };
         let mut values = Vec::new();
@@ -167,5 +169,30 @@ impl<'a> Reader<'a> {
             }
         }
         (values.len() == items.len()).then_some(values)
+    }
+
+    /// Reads a list that must be set and have items; `problem` is what an empty one does, and what to write.
+    pub(super) fn some<T>(
+        &mut self,
+        paths: &[&str],
+        parse: fn(&str) -> Result<T, Problem>,
+        (what, remedy): (&str, &str),
+    ) -> Option<Vec<T>> {
+        let items = self.list(paths, parse)?;
+        if items.is_empty() {
+            if let Some(found) = self.find(paths) {
+                self.refuse(found, Problem::new(what, None, remedy));
+            }
+            return None;
+        }
+        Some(items)
+    }
+
+    /// Reads texts by keys; none when they are not set.
+    pub(super) fn map(&self, path: &str) -> BTreeMap<String, String> {
+        match self.find(&[path]).map(|found| &found.leaf.raw) {
+            Some(Raw::Map(texts)) => texts.clone(),
+            _ => BTreeMap::new(),
+        }
     }
 }

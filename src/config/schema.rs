@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Text,
     Number,
     List,
+    /// Texts by keys that the operator chooses.
+    Map,
     /// A text that is never shown.
     Secret,
     /// A URL whose password is never shown.
@@ -27,7 +29,7 @@ const fn key(path: &'static str, kind: Kind, example: &'static str) -> Key {
 
 /// Every key, in the order in which the configuration is printed.
 pub(super) const KEYS: &[Key] = {
-    use Kind::{List, Number, Secret, SecretUrl, Text};
+    use Kind::{List, Map, Number, Secret, SecretUrl, Text};
     &[
         key("server.public", Text, r#""127.0.0.1:8080""#),
         key("server.private", Text, r#""127.0.0.1:8081""#),
@@ -54,6 +56,8 @@ pub(super) const KEYS: &[Key] = {
         key("defaults.reply_to", Text, r#""editors@example.org""#),
         key("defaults.return_path", Text, r#""bounces@example.org""#),
         key("defaults.timezone", Text, r#""Europe/Berlin""#),
+        key("defaults.date_keys", List, r#"["date"]"#),
+        key("defaults.date_sources", List, r#"["front-matter", "file-name"]"#),
         key("defaults.poll", Text, r#""60s""#),
         key("defaults.settle", Text, r#""30m""#),
         key("defaults.max_age", Text, r#""14d""#),
@@ -70,6 +74,8 @@ pub(super) const KEYS: &[Key] = {
         key("newsletters.*.reply_to", Text, r#""editors@example.org""#),
         key("newsletters.*.return_path", Text, r#""bounces@example.org""#),
         key("newsletters.*.timezone", Text, r#""Europe/Berlin""#),
+        key("newsletters.*.date_keys", List, r#"["date"]"#),
+        key("newsletters.*.date_sources", List, r#"["front-matter", "file-name"]"#),
         key("newsletters.*.poll", Text, r#""60s""#),
         key("newsletters.*.settle", Text, r#""30m""#),
         key("newsletters.*.max_age", Text, r#""14d""#),
@@ -82,6 +88,7 @@ pub(super) const KEYS: &[Key] = {
         key("newsletters.*.source.folder", Text, r#""content/issues""#),
         key("newsletters.*.source.include", List, r#"["**/*.md"]"#),
         key("newsletters.*.source.exclude", List, r#"["**/README.md"]"#),
+        key("newsletters.*.source.only", Map, r#"{ category = "Newsletter" }"#),
         key("newsletters.*.cadences.*.title", Text, r#""Weekly""#),
         key("newsletters.*.cadences.*.cron", Text, r#""0 9 * * 1""#),
         key("newsletters.*.cadences.*.grace", Text, r#""24h""#),

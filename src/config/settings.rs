@@ -17,6 +17,7 @@ pub(super) enum Raw {
     Text(String),
     Number(i64),
     List(Vec<String>),
+    Map(BTreeMap<String, String>),
 }
 
 impl Raw {
@@ -30,6 +31,11 @@ impl Raw {
             (Kind::List, DeValue::Array(items)) => {
                 let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
                 texts.collect::<Option<_>>().map(Self::List)
+            }
+            (Kind::Map, DeValue::Table(table)) => {
+                let text = |value: &Spanned<DeValue<'_>>| value.get_ref().as_str().map(str::to_owned);
+                let texts = table.iter().map(|(key, value)| Some((key.get_ref().to_string(), text(value)?)));
+                texts.collect::<Option<_>>().map(Self::Map)
             }
             _ => None,
         }
@@ -154,6 +160,7 @@ impl Walk<'_> {
                 Kind::Text | Kind::Secret | Kind::SecretUrl => "a text in quotes",
                 Kind::Number => "a whole number without quotes",
                 Kind::List => "a list of texts",
+                Kind::Map => "a table of texts",
             };
             let what = format!("this must be {wanted}, not {}", article(value.get_ref().type_str()));
             let name = path.rsplit('.').next().unwrap_or_default();

@@ -79,7 +79,7 @@ impl Directory {
         let Some((file, metadata)) = self.open(path)? else { return Ok(Err(paths::refused_link(path))) };
         let Some(bytes) = read_up_to(file, MAX_DOCUMENT)? else { return Ok(Err(too_large(path, metadata.len()))) };
         let blob = blob_id(&bytes);
-        Ok(Ok(Document { path: path.to_owned(), bytes, blob, changed_at: changed_at(&metadata) }))
+        Ok(Ok(Document { path: path.to_owned(), bytes, blob, changed_at: changed_at(&metadata), added_at: None }))
     }
 
     /// Lists selected files. A folder that vanishes meanwhile is empty; one that may not be read is an error, because to

@@ -112,7 +112,13 @@ impl Repository {
             read.push(match (sizes.get(blob.as_str()), blobs.get(blob.as_str())) {
                 (_, Some(bytes)) => {
                     let changed_at = dates.of(path);
-                    Ok(Document { path: path.clone(), bytes: bytes.clone(), blob: blob.clone(), changed_at })
+                    Ok(Document {
+                        path: path.clone(),
+                        bytes: bytes.clone(),
+                        blob: blob.clone(),
+                        changed_at,
+                        added_at: None,
+                    })
                 }
                 (Some(size), None) => Err(too_large(path, *size)),
                 (None, None) => return Err(vanished(path, blob)),

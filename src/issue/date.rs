@@ -1,4 +1,4 @@
-//! Dates as editors write them, from `2020-3-12` to RFC 3339.
+//! Dates as editors write them, from `2020-3-12` to RFC 3339; also in names of files and folders.
 
 use std::ops::RangeInclusive;
 
@@ -10,7 +10,7 @@ const YEARS: RangeInclusive<i32> = 1900..=2999;
 
 /// Reads a date, with or without time and zone; `zone` is where it is when it does not say. `None` when it is none.
 ///
-/// Year first: `2020-03-12`, `2020-12-2`, `2013-06-07 18:46`, `2026-08-20 22:00:00 -0000`, RFC 3339, and the
+/// Year first: `2020-03-12`, `2020-12-2`, `2020/3/12`, `2013-06-07 18:46`, `2026-08-20 22:00:00 -0000`, RFC 3339, and the
 /// timestamps of YAML 1.1 (`2001-12-14 21:59:43.10 -5`) and TOML.
 pub(super) fn read(text: &str, zone: Tz) -> Option<DateTime<FixedOffset>> {
     let text = text.trim();
@@ -30,6 +30,33 @@ pub(super) fn read(text: &str, zone: Tz) -> Option<DateTime<FixedOffset>> {
     }
 }
 
+/// The date that a file name, without its extension, begins with: `2020-03-12-march`, `2020-3-1_march`, `2020-03-12`.
+pub(super) fn of_file_name(name: &str, zone: Tz) -> Option<DateTime<FixedOffset>> {
+    let mut parts = name.splitn(3, ['-', '_']);
+    let (year, month, rest) = (parts.next()?, parts.next()?, parts.next()?);
+    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+    let (day, after) = rest.split_at_checked(end)?;
+    if after.starts_with(char::is_alphanumeric) {
+        return None;
+    }
+    settle(day_of(year, month, day)?.and_time(NaiveTime::MIN), zone)
+}
+
+/// The date that folders make: `2020/03/12/`, or `2020/03/`, which is the first of the month. The deepest one counts.
+pub(super) fn of_folders(path: &str, zone: Tz) -> Option<DateTime<FixedOffset>> {
+    let folders: Vec<&str> = path.rsplit_once('/')?.0.split('/').collect();
+    let date = (0..folders.len()).rev().find_map(|at| match folders.get(at..)? {
+        [year, month, day, ..] if is_number(day, 1..=2) => day_of(year, month, day),
+        [year, month, ..] => day_of(year, month, "1"),
+        _ => None,
+    })?;
+    settle(date.and_time(NaiveTime::MIN), zone)
+}
+
+fn is_number(text: &str, digits: RangeInclusive<usize>) -> bool {
+    number(text, digits).is_some()
+}
+
 /// A number of up to `digits` ASCII digits.
 fn number(text: &str, digits: RangeInclusive<usize>) -> Option<u32> {
     let fine = digits.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -37,11 +64,15 @@ fn number(text: &str, digits: RangeInclusive<usize>) -> Option<u32> {
 }
 
 fn read_date(text: &str) -> Option<NaiveDate> {
-    let mut parts = text.split('-');
-    let year = i32::try_from(number(parts.next()?, 4..=4)?).ok()?;
-    let month = number(parts.next()?, 1..=2)?;
-    let day = number(parts.next()?, 1..=2)?;
-    (parts.next().is_none() && YEARS.contains(&year)).then(|| NaiveDate::from_ymd_opt(year, month, day)).flatten()
+    let mut parts = text.split(if text.contains('/') { '/' } else { '-' });
+    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
+    parts.next().is_none().then(|| day_of(year, month, day)).flatten()
+}
+
+fn day_of(year: &str, month: &str, day: &str) -> Option<NaiveDate> {
+    let year = i32::try_from(number(year, 4..=4)?).ok()?;
+    let date = NaiveDate::from_ymd_opt(year, number(month, 1..=2)?, number(day, 1..=2)?);
+    date.filter(|_| YEARS.contains(&year))
 }
 
 /// `H:MM`, `HH:MM:SS`, and a fraction, which is dropped: the store keeps whole milliseconds and no editor means less
@@ -105,6 +136,7 @@ mod tests {
         for (text, expected) in [
             ("2020-03-12", "2020-03-12T00:00:00+01:00"),
             ("2020-12-2", "2020-12-02T00:00:00+01:00"),
+            ("2020/03/12", "2020-03-12T00:00:00+01:00"),
             ("2020-6-2", "2020-06-02T00:00:00+02:00"),
             ("2013-06-07 18:46", "2013-06-07T18:46:00+02:00"),
             ("2013-06-07 8:46:30", "2013-06-07T08:46:30+02:00"),
@@ -135,6 +167,8 @@ mod tests {
             "20-03-12",
             "12-03-2020",
             "2020-03-12-1",
+            "2020-03/12",
+            "12/03/2020",
             "2024-04-17 14:4g5:00 -0000",
             "2020-03-12 25:00",
             "2020-03-12 18",
@@ -153,6 +187,43 @@ mod tests {
             "07:32:00",
         ] {
             assert_eq!(rfc3339(text, chrono_tz::UTC), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn file_names_and_folders_have_dates_where_they_begin_with_one() {
+        let date = |found: Option<DateTime<FixedOffset>>| found.map(|date| date.format("%Y-%m-%d").to_string());
+        for (name, expected) in [
+            ("2020-03-12-march", Some("2020-03-12")),
+            ("2020-3-1_march", Some("2020-03-01")),
+            ("2020_03_12", Some("2020-03-12")),
+            ("2026-01-05-newsletter.it", Some("2026-01-05")),
+            ("2020-03-12.de", Some("2020-03-12")),
+            ("2020-03-12th", None),
+            ("2020-03-123", None),
+            ("2020-03", None),
+            ("2020-13-01-x", None),
+            ("2020-02-30", None),
+            ("20-03-12-x", None),
+            ("march-2020-03-12", None),
+            ("2020-é-1", None),
+            ("", None),
+        ] {
+            assert_eq!(date(of_file_name(name, chrono_tz::UTC)).as_deref(), expected, "{name}");
+        }
+        for (path, expected) in [
+            ("2020/03/12/a.md", Some("2020-03-12")),
+            ("blog/2020/3/a.md", Some("2020-03-01")),
+            ("2019/12/2020/03/12/index.md", Some("2020-03-12")),
+            ("2020/03/images/a.md", Some("2020-03-01")),
+            ("2020/02/31/a.md", None),
+            ("2020/13/a.md", None),
+            ("2020/a.md", None),
+            ("1020/03/a.md", None),
+            ("2020/03", None),
+            ("a.md", None),
+        ] {
+            assert_eq!(date(of_folders(path, chrono_tz::UTC)).as_deref(), expected, "{path}");
         }
     }
 

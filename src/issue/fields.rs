@@ -2,6 +2,8 @@
 //!
 //! A key may have several names; the first that has a value counts. A key with nothing after it is not there.
 
+use std::collections::BTreeMap;
+
 use crate::types::{Finding, Place, Rule};
 
 use super::front_matter::{Field, Header, Value};
@@ -35,14 +37,17 @@ impl Fields<'_> {
         }
     }
 
-    /// A list of plain texts; a single text is a list of one, or is split at `separator`.
-    pub(super) fn list(&self, names: &[&str], separator: Option<char>, example: &str) -> Result<Vec<String>, Finding> {
+    /// A list of plain texts; a single text is a list of one, or many where the key speaks of many.
+    pub(super) fn list(&self, names: &[&str], text_is: Many, example: &str) -> Result<Vec<String>, Finding> {
         let Some(field) = self.filled(names) else { return Ok(Vec::new()) };
         let wrong = || self.wrong_kind(field, "a text or a list of texts", example);
         let mut found = Vec::new();
-        match (&field.value, separator) {
-            (Value::Text(text), Some(separator)) => found.extend(text.split(separator).map(plain)),
-            (Value::Text(text), None) => found.push(plain(text)),
+        match (&field.value, text_is) {
+            (Value::Text(text), Many::Yes) => {
+                let separator = if text.contains(';') { ';' } else { ',' };
+                found.extend(text.split(separator).map(plain));
+            }
+            (Value::Text(text), Many::No) => found.push(plain(text)),
             (Value::List(items), _) => {
                 for item in items {
                     match item {
@@ -68,6 +73,25 @@ impl Fields<'_> {
         }
     }
 
+    /// Whether one of the names has one of these words, in lower case, as its value. Any other value is fine: the names
+    /// are other programs' and may mean something else.
+    pub(super) fn says(&self, name: &str, words: &[&str]) -> bool {
+        let value = self.filled(&[name]).map(|field| &field.value);
+        matches!(value, Some(Value::Text(text)) if words.contains(&plain(text).to_lowercase().as_str()))
+    }
+
+    /// Whether every condition holds: the key, in lower case, has the value, or a list that it is in.
+    pub(super) fn meet(&self, conditions: &BTreeMap<String, String>) -> bool {
+        conditions.iter().all(|(key, wanted)| {
+            let is_wanted = |value: &Value| matches!(value, Value::Text(text) if plain(text) == *wanted);
+            match self.filled(&[key]).map(|field| &field.value) {
+                Some(Value::List(items)) => items.iter().any(is_wanted),
+                Some(value) => is_wanted(value),
+                None => false,
+            }
+        })
+    }
+
     /// A key whose value does not fit, with an example of one that does.
     pub(super) fn bad(&self, line: u32, message: String, key: &str, example: &str) -> Finding {
         Finding {
@@ -89,8 +113,15 @@ impl Fields<'_> {
     }
 }
 
+/// Whether a text in place of a list is one item, or several with `;` between them, or with `,` where there is no `;`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Many {
+    Yes,
+    No,
+}
+
 /// Plain text on one line: white space (also line ends and tabs) is one space each, control characters are out.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut line = String::with_capacity(text.len());
     for word in text.split_whitespace() {
         let word: String = word.chars().filter(|c| !c.is_control()).collect();
@@ -109,7 +140,7 @@ mod tests {
 
     fn with<T>(header: &str, read: impl Fn(&Fields<'_>) -> T) -> T {
         let text = format!("---\n{header}\n---\n");
-        let parts = front_matter::read("a.md", &text).unwrap();
+        let parts = front_matter::read("a.md", &text, &[]).unwrap();
         read(&Fields { path: "a.md", header: &parts.header })
     }
 
@@ -138,13 +169,42 @@ mod tests {
     fn lists_are_texts_with_commas_or_lists() {
         for (header, expected) in [
             ("tags: rust, mail ,,x", vec!["rust", "mail", "x"]),
+            ("tags: 'Rust, the language; mail;'", vec!["Rust, the language", "mail"]),
             ("tags: [rust, 2020, ~, ' ']", vec!["rust", "2020"]),
             ("tags:", vec![]),
             ("other: x", vec![]),
         ] {
-            assert_eq!(with(header, |fields| fields.list(&["tags"], Some(','), "x").unwrap()), expected, "{header}");
+            assert_eq!(with(header, |fields| fields.list(&["tags"], Many::Yes, "x").unwrap()), expected, "{header}");
         }
-        let found = with("author: Ada, Countess of Lovelace", |fields| fields.list(&["author"], None, "x").unwrap());
+        let found =
+            with("author: Ada, Countess of Lovelace", |fields| fields.list(&["author"], Many::No, "x").unwrap());
         assert_eq!(found, ["Ada, Countess of Lovelace"]);
+    }
+
+    #[test]
+    fn conditions_are_equal_texts_or_items_of_a_list_and_all_must_hold() {
+        let header = "Category: This Week in Birds\ntags: [news, 2020]\nnumber: 7\nextra: {type: newsletter}\nempty:";
+        for (conditions, met) in [
+            (vec![], true),
+            (vec![("category", "This Week in Birds")], true),
+            (vec![("category", "this week in birds")], false),
+            (vec![("category", "This Week")], false),
+            (vec![("tags", "news"), ("number", "7")], true),
+            (vec![("tags", "2020")], true),
+            (vec![("tags", "news"), ("number", "8")], false),
+            (vec![("extra", "newsletter")], false),
+            (vec![("type", "newsletter")], false),
+            (vec![("empty", "")], false),
+        ] {
+            let map = conditions.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+            assert_eq!(with(header, |fields| fields.meet(&map)), met, "{conditions:?}");
+        }
+    }
+
+    #[test]
+    fn a_word_of_another_program_counts_and_any_other_value_does_not_disturb() {
+        for (header, said) in [("status: Draft", true), ("status: published", false), ("status: [draft]", false)] {
+            assert_eq!(with(header, |fields| fields.says("status", &["draft"])), said, "{header}");
+        }
     }
 }

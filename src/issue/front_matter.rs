@@ -3,6 +3,9 @@
 //! Every kind of header ends up as the same [`Header`]; another kind is one more [`Kind`] and one more reader.
 //! What a key means is not known here.
 
+mod json;
+mod lines;
+mod marks;
 mod toml;
 mod yaml;
 
@@ -18,38 +21,35 @@ pub(super) enum Kind {
     Yaml,
     /// Between `+++` and `+++`, as Hugo and Zola have it.
     Toml,
+    /// One object, from its `{` to its `}`, as Hugo has it.
+    Json,
+    /// Lines of the form `Key: value` up to the first blank line, as Pelican and MultiMarkdown have it.
+    Lines,
+    /// None: the document starts with its text.
+    Bare,
 }
 
 impl Kind {
-    /// The kind that a document's first line announces.
-    fn announced_by(line: &str) -> Option<Self> {
-        match line.trim_end() {
-            "---" => Some(Self::Yaml),
-            "+++" => Some(Self::Toml),
-            _ => None,
-        }
-    }
-
-    /// The line that opens and closes it.
-    fn mark(self) -> &'static str {
-        match self {
-            Self::Yaml => "---",
-            Self::Toml => "+++",
-        }
-    }
-
-    /// Whether a line closes it. YAML documents may also end with three dots, and Jekyll accepts that.
-    fn closed_by(self, line: &str) -> bool {
-        let line = line.trim_end();
-        line == self.mark() || (self == Self::Yaml && line == "...")
-    }
-
     /// How a key is written with a text value, for remedies.
     pub(super) fn example(self, key: &str, value: &str) -> String {
         match self {
-            Self::Yaml if value.contains(": ") => format!("{key}: \"{value}\""),
-            Self::Yaml => format!("{key}: {value}"),
+            Self::Yaml | Self::Bare if value.contains(": ") => format!("{key}: \"{value}\""),
+            Self::Yaml | Self::Bare => format!("{key}: {value}"),
             Self::Toml => format!("{key} = \"{value}\""),
+            Self::Json => format!("\"{key}\": \"{value}\","),
+            Self::Lines => {
+                let (first, rest) = key.split_at_checked(1).unwrap_or_default();
+                format!("{}{rest}: {value}", first.to_uppercase())
+            }
+        }
+    }
+
+    /// What to do when a key is not there, as a sentence.
+    pub(super) fn to_add(self, key: &str, value: &str) -> String {
+        let example = self.example(key, value);
+        match self {
+            Self::Bare => format!("Start the file with front matter: the lines \"---\", {example:?} and \"---\"."),
+            _ => format!("Add a line like this: {example}"),
         }
     }
 }
@@ -92,7 +92,7 @@ pub(super) struct Header {
 pub(super) struct Parts<'a> {
     /// The header.
     pub(super) header: Header,
-    /// Everything after the line that closes the header.
+    /// Everything after the header.
     pub(super) body: &'a str,
     /// Line of the file on which the body starts, from 1.
     pub(super) body_line: u32,
@@ -110,24 +110,33 @@ struct Broken {
     remedy: String,
 }
 
+/// Where header and body are.
+struct Found<'a> {
+    kind: Kind,
+    /// The header without marks.
+    header: &'a str,
+    /// Line on which it starts, counted as [`find`] counts.
+    line: u32,
+    body: &'a str,
+    body_line: u32,
+}
+
 /// Takes a document apart. Line ends are `\n` and there is no byte order mark; blank lines before the header are skipped.
-pub(super) fn read<'a>(path: &str, text: &'a str) -> Result<Parts<'a>, Finding> {
-    let Some(found) = find(path, text)? else {
-        return Err(Finding {
-            rule: Rule::NoTitle,
-            place: Place::line(path, 1),
-            message: "the file has no front matter, so it has no title and no date".into(),
-            remedy: "Start it with the lines \"---\", \"title: ...\", \"date: 2020-03-12\" and \"---\"; \
-                     if it is not an issue, add it to `exclude` of the source."
-                .into(),
-        });
-    };
+///
+/// A header without marks is told from a paragraph by having one of the keys `telling`, in lower case.
+pub(super) fn read<'a>(path: &str, text: &'a str, telling: &[&str]) -> Result<Parts<'a>, Finding> {
+    let found = find(path, text, telling)?;
+    if found.header.len() > MAX_HEADER {
+        return Err(too_long(path, &found));
+    }
     let fields = match found.kind {
         Kind::Yaml => yaml::read(found.header),
         Kind::Toml => toml::read(found.header),
+        Kind::Json => json::read(found.header),
+        Kind::Lines => Ok(lines::read(found.header)),
+        Kind::Bare => Ok(Vec::new()),
     };
-    // Line 1 of the header follows the mark.
-    let place = |line: u32| found.mark_line.saturating_add(line);
+    let place = |line: u32| found.line.saturating_add(line).saturating_sub(1);
     let mut fields = fields.map_err(|broken| Finding {
         rule: Rule::BrokenFrontMatter,
         place: Place { path: path.to_owned(), line: Some(place(broken.line)), column: broken.column },
@@ -141,62 +150,60 @@ pub(super) fn read<'a>(path: &str, text: &'a str) -> Result<Parts<'a>, Finding> 
     Ok(Parts { header: Header { kind: found.kind, fields }, body: found.body, body_line: found.body_line })
 }
 
-/// Where header and body are.
-struct Found<'a> {
-    kind: Kind,
-    mark_line: u32,
-    header: &'a str,
-    body: &'a str,
-    body_line: u32,
-}
-
-/// Finds the marks; `None` when the document does not start with one.
-fn find<'a>(path: &str, text: &'a str) -> Result<Option<Found<'a>>, Finding> {
-    let mut opened: Option<(Kind, u32, usize)> = None;
-    let mut at = 0;
-    for (line, number) in text.split_inclusive('\n').zip(1u32..) {
-        let start = at;
-        at += line.len();
-        match opened {
-            None if line.trim().is_empty() => {}
-            None => match Kind::announced_by(line) {
-                Some(kind) => opened = Some((kind, number, at)),
-                None => return Ok(None),
-            },
-            Some((kind, mark_line, from)) if kind.closed_by(line) => {
-                if start - from > MAX_HEADER {
-                    return Err(too_long(path, kind, mark_line, start - from));
-                }
-                let (header, body) = (text.get(from..start), text.get(at..));
-                let (header, body) = (header.unwrap_or_default(), body.unwrap_or_default());
-                return Ok(Some(Found { kind, mark_line, header, body, body_line: number + 1 }));
-            }
-            Some(_) => {}
-        }
+/// Finds the header by the first line that is not blank.
+fn find<'a>(path: &str, text: &'a str, telling: &[&str]) -> Result<Found<'a>, Finding> {
+    let bare = Found { kind: Kind::Bare, header: "", line: 1, body: text, body_line: 1 };
+    let mut start = 0;
+    let mut blank = 0;
+    for line in text.split_inclusive('\n').take_while(|line| line.trim().is_empty()) {
+        start += line.len();
+        blank += 1;
     }
-    match opened {
-        None => Ok(None),
-        Some((kind, mark_line, _)) => Err(unclosed(path, kind, mark_line)),
+    let rest = text.get(start..).unwrap_or_default();
+    let found = if let Some(found) = marks::find(rest) {
+        Some(found)
+    } else if let Some(found) = json::find(rest) {
+        Some(found)
+    } else {
+        lines::find(rest, telling).map(Ok)
+    };
+    match found {
+        None => Ok(bare),
+        Some(Ok(found)) => Ok(Found { line: found.line + blank, body_line: found.body_line + blank, ..found }),
+        Some(Err(unclosed)) => Err(Finding {
+            rule: Rule::BrokenFrontMatter,
+            place: Place::line(path, blank + 1),
+            message: format!("the front matter that starts with \"{}\" is not closed", unclosed.mark),
+            remedy: unclosed.remedy.into(),
+        }),
     }
 }
 
-fn unclosed(path: &str, kind: Kind, line: u32) -> Finding {
-    let mark = kind.mark();
-    Finding {
-        rule: Rule::BrokenFrontMatter,
-        place: Place::line(path, line),
-        message: format!("the front matter that starts with \"{mark}\" is not closed"),
-        remedy: format!("Add a line with only \"{mark}\" after its last key."),
-    }
+/// A header that begins and does not end.
+struct Unclosed {
+    mark: &'static str,
+    remedy: &'static str,
 }
 
-fn too_long(path: &str, kind: Kind, line: u32, size: usize) -> Finding {
-    let mark = kind.mark();
+/// The `number`-th line from 0 as it is counted everywhere: from 1.
+fn line_number(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX).saturating_add(1)
+}
+
+fn too_long(path: &str, found: &Found<'_>) -> Finding {
+    let size = found.header.len();
+    // Marks stand on a line of their own before the header.
+    let (closes, line) = match found.kind {
+        Kind::Yaml => ("the \"---\" that closes it", found.line.saturating_sub(1)),
+        Kind::Toml => ("the \"+++\" that closes it", found.line.saturating_sub(1)),
+        Kind::Json => ("the \"}\" that closes it", found.line),
+        Kind::Lines | Kind::Bare => ("the blank line after it", found.line),
+    };
     Finding {
         rule: Rule::TooLarge,
         place: Place::line(path, line),
         message: format!("the front matter has {size} bytes, more than the {MAX_HEADER} that are read"),
-        remedy: format!("Look whether the \"{mark}\" that closes it is missing; move long texts into the body."),
+        remedy: format!("Look whether {closes} is missing; move long texts into the body."),
     }
 }
 

@@ -1,14 +1,24 @@
 //! Reads a document into an [`Issue`], or says as a [`Finding`] why it is held.
 
+mod dating;
+mod heading;
+
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, FixedOffset, Utc};
 use chrono_tz::Tz;
 
 use crate::types::{Finding, IssueId, Place, Rule, Slug};
 
-use super::fields::Fields;
-use super::{date, front_matter};
+use super::fields::{Fields, Many};
+use super::front_matter::{self, Kind};
+pub use dating::DateSource;
+use heading::Heading;
+
+/// Counts the ways of reading. To be raised when the same document gives another issue than before, so that every
+/// document is read again.
+pub const VERSION: u32 = 2;
 
 /// Bytes of the largest document that is read. A long issue has 100 KB; mail clients cut a message at that size.
 pub const MAX_DOCUMENT: u64 = 1024 * 1024;
@@ -24,6 +34,9 @@ pub struct Document {
     pub blob: String,
     /// When the content of the path last changed: the committer date, or the file's modification time.
     pub changed_at: DateTime<Utc>,
+    /// When the document first came into the history of its repository, however it was edited since. `None` where the
+    /// source has no history, or was not asked.
+    pub added_at: Option<DateTime<Utc>>,
 }
 
 /// How a newsletter's documents are read.
@@ -31,6 +44,12 @@ pub struct Document {
 pub struct Reading {
     /// The zone of a date that has none.
     pub timezone: Tz,
+    /// Names of the key that holds the date, in lower case; the first that has a value counts.
+    pub date_keys: Vec<String>,
+    /// Where the date may come from; the first that has one counts.
+    pub date_sources: Vec<DateSource>,
+    /// Keys, in lower case, with the value that each must have, or have in a list, for a document to be an issue.
+    pub only: BTreeMap<String, String>,
 }
 
 /// A document's fields and its Markdown.
@@ -62,33 +81,40 @@ pub struct Issue {
     pub body_line: u32,
 }
 
-/// Reads one document.
+/// Reads one document. `None` when it is no issue of this newsletter: its metadata does not meet [`Reading::only`].
 ///
 /// # Errors
 /// A [`Finding`] that names the file, the line and the remedy; the document is held.
-pub fn parse(document: &Document, reading: &Reading) -> Result<Issue, Finding> {
+pub fn parse(document: &Document, reading: &Reading) -> Result<Option<Issue>, Finding> {
     let text = text_of(document)?;
-    let parts = front_matter::read(&document.path, &text)?;
+    let telling: Vec<&str> = std::iter::once("title").chain(reading.date_keys.iter().map(String::as_str)).collect();
+    let parts = front_matter::read(&document.path, &text, &telling)?;
     let fields = Fields { path: &document.path, header: &parts.header };
-    let title = title(&fields)?;
-    let date = date(&fields, reading.timezone)?;
-    let mut tags = fields.list(&["tags"], Some(','), "releases, community")?;
-    tags.extend(fields.list(&["categories"], Some(','), "releases, community")?);
+    if !fields.meet(&reading.only) {
+        return Ok(None);
+    }
+    let heading = heading::first(parts.body);
+    let title = title(&fields, heading.as_ref())?;
+    // Pages and mails put the title above the text: a heading that repeats it would stand there twice.
+    let body = match heading {
+        Some(heading) if heading.says(&title) => heading.blanked(parts.body),
+        _ => parts.body.to_owned(),
+    };
     let optional = |names: &[&str], example| fields.text(names, example).map(|found| found.map(|(text, _)| text));
-    Ok(Issue {
+    Ok(Some(Issue {
         id: id(&fields)?,
-        date,
-        authors: fields.list(&["authors", "author"], None, "Ada Lovelace")?,
-        tags: without_repeats(tags),
+        date: dating::date(&fields, document, reading)?,
+        authors: authors(&fields)?,
+        tags: tags(&fields)?,
         language: language(&fields)?,
         summary: optional(&["summary", "description", "excerpt"], "What this issue is about.")?,
         slug: slug(&fields, document, &title)?,
         image: optional(&["image"], "cover.png")?,
-        draft: fields.flag("draft")?,
+        draft: draft(&fields)?,
         title,
-        body: parts.body.to_owned(),
+        body,
         body_line: parts.body_line,
-    })
+    }))
 }
 
 /// The finding for a document of more than [`MAX_DOCUMENT`] bytes.
@@ -127,43 +153,55 @@ fn text_of(document: &Document) -> Result<Cow<'_, str>, Finding> {
     })
 }
 
-fn title(fields: &Fields<'_>) -> Result<String, Finding> {
+/// The title of the header, else the heading that the text starts with.
+fn title(fields: &Fields<'_>, heading: Option<&Heading>) -> Result<String, Finding> {
     let example = "This Month in Gardening: March";
     if let Some((title, _)) = fields.text(&["title"], example)? {
         return Ok(title);
     }
-    Err(missing(fields, Rule::NoTitle, "title", example))
-}
-
-fn date(fields: &Fields<'_>, zone: Tz) -> Result<DateTime<FixedOffset>, Finding> {
-    let example = "2020-03-12";
-    let Some((text, line)) = fields.text(&["date"], example)? else {
-        return Err(missing(fields, Rule::NoDate, "date", example));
-    };
-    date::read(&text, zone).ok_or_else(|| Finding {
-        rule: Rule::NoDate,
-        place: Place::line(fields.path, line),
-        message: format!("{text:?} is not a date"),
-        remedy: "Write it as 2020-03-12, 2020-03-12 18:30 or 2020-03-12T18:30:00+01:00.".into(),
-    })
-}
-
-/// A key that every issue has is not there, or has nothing after it.
-fn missing(fields: &Fields<'_>, rule: Rule, key: &str, example: &str) -> Finding {
-    let line = fields.line(&[key]);
-    let example = fields.header.kind.example(key, example);
-    Finding {
-        rule,
-        place: Place::line(fields.path, line.unwrap_or(1)),
-        message: match line {
-            Some(_) => format!("the {key} is empty"),
-            None => format!("the front matter has no {key}"),
-        },
-        remedy: match line {
-            Some(_) => format!("Write it like this: {example}"),
-            None => format!("Add a line like this: {example}"),
-        },
+    let (line, kind) = (fields.line(&["title"]), fields.header.kind);
+    if let Some(heading) = heading.filter(|heading| heading.leads && !heading.text.is_empty()) {
+        return Ok(heading.text.clone());
     }
+    let (message, remedy) = match (line, kind) {
+        (Some(_), _) => ("the title is empty", format!("Write it like this: {}", kind.example("title", example))),
+        (None, Kind::Bare) => (
+            "the file has no front matter and does not start with a heading, so it has no title",
+            format!(
+                "Write the title above the text: # {example}; or, if it is not an issue, add it to `exclude` of the source."
+            ),
+        ),
+        (None, _) => {
+            ("the front matter has no title, and the text does not start with a heading", kind.to_add("title", example))
+        }
+    };
+    let place = Place::line(fields.path, line.unwrap_or(1));
+    Err(Finding { rule: Rule::NoTitle, place, message: message.into(), remedy })
+}
+
+fn authors(fields: &Fields<'_>) -> Result<Vec<String>, Finding> {
+    let many = fields.list(&["authors"], Many::Yes, "Ada Lovelace")?;
+    if many.is_empty() { fields.list(&["author"], Many::No, "Ada Lovelace") } else { Ok(many) }
+}
+
+/// Tags, then categories, without repeats.
+fn tags(fields: &Fields<'_>) -> Result<Vec<String>, Finding> {
+    let example = "releases, community";
+    let mut tags = fields.list(&["tags"], Many::Yes, example)?;
+    tags.extend(fields.list(&["categories", "category"], Many::Yes, example)?);
+    let mut kept: Vec<String> = Vec::new();
+    for tag in tags {
+        if !kept.contains(&tag) {
+            kept.push(tag);
+        }
+    }
+    Ok(kept)
+}
+
+/// Not to be published: `draft: true`, or as Pelican (`Status: draft`) and Jekyll (`published: false`) say it.
+fn draft(fields: &Fields<'_>) -> Result<bool, Finding> {
+    let elsewhere = fields.says("status", &["draft", "hidden", "skip"]) || fields.says("published", &["false", "no"]);
+    Ok(fields.flag("draft")? || elsewhere)
 }
 
 fn id(fields: &Fields<'_>) -> Result<Option<IssueId>, Finding> {
@@ -206,16 +244,6 @@ fn name_of(path: &str) -> &str {
     let (folder, file) = path.rsplit_once('/').unwrap_or(("", path));
     let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
     if stem == "index" { folder.rsplit('/').next().unwrap_or_default() } else { stem }
-}
-
-fn without_repeats(tags: Vec<String>) -> Vec<String> {
-    let mut kept: Vec<String> = Vec::new();
-    for tag in tags {
-        if !kept.contains(&tag) {
-            kept.push(tag);
-        }
-    }
-    kept
 }
 
 #[cfg(test)]

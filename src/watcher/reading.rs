@@ -45,10 +45,11 @@ struct Found<'a> {
     fresh: usize,
 }
 
-/// What rendering depends on besides the documents. When it changes, everything is rendered again; nothing counts as
-/// changed content by that.
+/// What reading and rendering depend on besides the documents. When it changes, everything is read and rendered again.
+/// Only what then reads otherwise counts as changed content.
 pub(super) fn fingerprint(newsletter: &Newsletter, base: &Url) -> String {
-    format!("{} {base} {} {}", renderer::VERSION, newsletter.timezone, newsletter.source.folder)
+    let (reading, folder) = (&newsletter.reading, &newsletter.source.folder);
+    format!("{} {} {base} {reading:?} {folder}", renderer::VERSION, issue::VERSION)
 }
 
 impl Reading {
@@ -75,22 +76,25 @@ impl Reading {
         (publication, wake_at)
     }
 
-    /// Parses what was read. Drafts, and documents whose date has not come, are as if they were not there.
+    /// Parses what was read. Drafts, documents that are no issues, and those whose date has not come are as if they were not there.
     fn parse(&mut self, holds: &mut Vec<Finding>) -> (Parsing, Option<DateTime<Utc>>) {
-        let reading = issue::Reading { timezone: self.newsletter.timezone };
+        let reading = self.newsletter.reading.clone();
         let (mut parsed, mut absent, mut wake_at) = (BTreeMap::new(), HashSet::new(), None);
         for read in std::mem::take(&mut self.read) {
             match read.and_then(|document| parse(&document, &reading).map(|issue| (document, issue))) {
                 Err(finding) => holds.push(finding),
-                Ok((document, issue)) if issue.draft => {
+                Ok((document, None)) => {
                     absent.insert(document.path);
                 }
-                Ok((document, issue)) if issue.date > self.now => {
+                Ok((document, Some(issue))) if issue.draft => {
+                    absent.insert(document.path);
+                }
+                Ok((document, Some(issue))) if issue.date > self.now => {
                     let date = issue.date.with_timezone(&Utc);
                     wake_at = Some(wake_at.map_or(date, |at: DateTime<Utc>| at.min(date)));
                     absent.insert(document.path);
                 }
-                Ok((document, issue)) => {
+                Ok((document, Some(issue))) => {
                     parsed.insert(document.path.clone(), (document, issue));
                 }
             }
@@ -204,5 +208,24 @@ mod tests {
         assert_eq!(free(&slug("march"), &used), slug("march-3"));
         let long = slug(&"x".repeat(100));
         assert_eq!(free(&long, &[long.clone()].into()).as_str().len(), 90);
+    }
+
+    #[test]
+    fn whatever_reading_depends_on_changes_the_fingerprint() {
+        let print = |variable: &str, value: &str| {
+            let name = format!("TIDINGS_NEWSLETTERS__EXAMPLE__{variable}");
+            let config = crate::config::parse(None, &[(name, value.to_owned())]).unwrap();
+            fingerprint(&config.newsletters[0], &config.server.url)
+        };
+        let same = print("TITLE", "Another title");
+        assert_eq!(same, print("SETTLE", "3h"));
+        for (variable, value) in [
+            ("TIMEZONE", "Europe/Berlin"),
+            ("DATE_KEYS", "publish_date"),
+            ("DATE_SOURCES", "file-name,git"),
+            ("SOURCE__ONLY", "{ type = \"newsletter\" }"),
+        ] {
+            assert_ne!(print(variable, value), same, "{variable}");
+        }
     }
 }

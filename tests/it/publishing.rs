@@ -178,3 +178,67 @@ async fn only_files_that_a_published_issue_shows_are_served() {
         assert_eq!(app.get(&format!("/weekly/files/{path}")).await.status, 404, "{path}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_many_habits_is_read_as_it_is() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.watch().await.unwrap();
+    std::fs::create_dir_all(app.path("issues/2026/02/bundle")).unwrap();
+    for (name, text) in [
+        ("yaml.md", " ---\r\nTitle: Yaml\r\ndate: 2026-01-31\r\n---\r\n# YAML\r\n\r\nText"),
+        ("toml.md", "+++\ntitle = \"Toml\"\ndate = 2026-02-02\n+++\nText\n"),
+        ("json.md", "{\n  \"title\": \"Json\",\n  \"date\": \"2026-02-03\"\n}\n\nText\n"),
+        ("lines.markdown", "Title: Lines\nDate: 2026-02-04 10:00\nCategory: News\n\nText\n"),
+        ("2026-02-05-bare.md", "<!-- by hand -->\n\n# Bare *heading*\n\nText\n"),
+        ("2026/02/bundle/index.md", "Folder\n======\n\nText\n"),
+        ("lines-draft.md", "Title: Draft\nDate: 2026-02-04\nStatus: draft\n\nText\n"),
+        ("README.md", "# Read me\n"),
+        ("_index.md", "# Section\n"),
+        ("2026-02-06-note.md", "Note: this is no header.\n\nText\n"),
+    ] {
+        std::fs::write(app.path("issues").join(name), text).unwrap();
+    }
+    app.watch().await.unwrap();
+    let feed = app.get("/weekly/feed.json").await.body;
+    let feed: serde_json::Value = serde_json::from_str(&feed).unwrap();
+    let items = feed["items"].as_array().unwrap();
+    let titles: Vec<_> = items.iter().map(|item| item["title"].as_str().unwrap()).collect();
+    assert_eq!(titles, ["Bare heading", "Lines", "Json", "Toml", "Folder", "Yaml"]);
+    for item in items {
+        let html = item["content_html"].as_str().unwrap();
+        assert!(html.contains("Text") && !html.contains("<h"), "the title does not stand twice: {html}");
+    }
+    let status = app.get(&format!("{}/status", app.private)).await.body;
+    assert!(status.contains("2026-02-06-note.md") && !status.contains("README.md"), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_only_leaves_out_leaves_the_feed_when_the_configuration_changes_and_comes_back_with_it() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    let write = |name: &str, kind: &str| {
+        let text = format!("---\ntitle: {name}\ndate: 2026-02-05\ntype: {kind}\n---\nText.\n");
+        std::fs::write(app.path("issues").join(name), text).unwrap();
+    };
+    write("issue.md", "newsletter");
+    write("essay.md", "[blog, essay]");
+    app.watch().await.unwrap();
+    let feed = app.get("/weekly/atom.xml").await.body;
+    assert!(feed.contains("issue.md") && feed.contains("essay.md"));
+
+    let config = std::fs::read_to_string(app.config_path()).unwrap();
+    let source = "[newsletters.weekly.source]";
+    let only = config.replace(source, &format!("{source}\nonly = {{ Type = \"newsletter\" }}"));
+    std::fs::write(app.config_path(), only).unwrap();
+    app.restart().await;
+    app.watch().await.unwrap();
+    let feed = app.get("/weekly/atom.xml").await.body;
+    assert!(feed.contains("issue.md") && !feed.contains("essay.md"), "{feed}");
+    let checked = crate::harness::tidings(app.directory.path()).args(["--config", "tidings.toml", "check"]).output();
+    let checked = String::from_utf8(checked.unwrap().stdout).unwrap();
+    assert!(checked.contains("1 issue, 0 drafts, 0 dated in the future, 1 left out by `only`"), "{checked}");
+
+    std::fs::write(app.config_path(), config).unwrap();
+    app.restart().await;
+    app.watch().await.unwrap();
+    assert!(app.get("/weekly/atom.xml").await.body.contains("essay.md"));
+}

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::super::model::{Cadence, Newsletter, Source, SourcePlace};
 use super::super::reader::Reader;
 use super::super::values::{self, Problem};
+use crate::issue::Reading;
 use crate::issue::news::Caution;
 use crate::types::{CadenceId, NewsletterId, Secret};
 
@@ -46,6 +47,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let max_new = inherited.number("max_new", 0..=1_000_000);
     let min_length = inherited.number("min_length", 0..=1_000_000);
     let feed_entries = inherited.number("feed_entries", 1..=1000);
+    let reading = reading(r, &section, timezone.unwrap_or(Tz::UTC));
     let source = source(r, &section);
     // With a zone that does not parse, the expressions are still worth reading.
     let cadences = cadences(r, &section, timezone.unwrap_or(Tz::UTC));
@@ -59,6 +61,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         return_path: return_path?.unwrap_or_else(|| from.address().clone()),
         from,
         timezone: timezone?,
+        reading: reading?,
         source: source?,
         poll: poll?,
         settle: settle?,
@@ -91,10 +94,24 @@ impl<F: Fn(&str) -> (String, String)> Inherited<'_, '_, F> {
     }
 }
 
+fn reading(r: &mut Reader<'_>, newsletter: &str, timezone: Tz) -> Option<Reading> {
+    let nothing = ("names no key", "Write it as in date_keys = [\"date\"].");
+    let own = format!("{newsletter}.date_keys");
+    let date_keys = r.some(&[&own, "defaults.date_keys"], values::metadata_key, nothing);
+    let nothing = ("names no place", "Write it as in date_sources = [\"front-matter\"].");
+    let own = format!("{newsletter}.date_sources");
+    let date_sources = r.some(&[&own, "defaults.date_sources"], values::date_source, nothing);
+    let only = r.map(&format!("{newsletter}.source.only"));
+    // The case of keys does not count in documents either.
+    let only = only.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect();
+    Some(Reading { timezone, date_keys: date_keys?, date_sources: date_sources?, only })
+}
+
 fn source(r: &mut Reader<'_>, newsletter: &str) -> Option<Source> {
     let section = format!("{newsletter}.source");
     let own = |key: &str| format!("{section}.{key}");
-    let include = include(r, &own("include"));
+    let nothing = ("selects no file", "Write it as in include = [\"**/*.md\"].");
+    let include = r.some(&[&own("include"), "defaults.include"], values::pattern, nothing);
     let exclude = r.list(&[&own("exclude"), "defaults.exclude"], values::pattern);
     let folder = r.may(&[&own("folder")], values::folder);
     let branch = r.may(&[&own("branch")], values::branch);
@@ -125,18 +142,6 @@ fn source(r: &mut Reader<'_>, newsletter: &str) -> Option<Source> {
         }
     };
     Some(Source { place: place?, folder: folder?.unwrap_or_default(), include: include?, exclude: exclude? })
-}
-
-fn include(r: &mut Reader<'_>, own: &str) -> Option<Vec<String>> {
-    let paths = [own, "defaults.include"];
-    let include = r.list(&paths, values::pattern)?;
-    match r.find(&paths) {
-        Some(found) if include.is_empty() => {
-            r.refuse(found, Problem::new("selects no file", None, "Write it as in include = [\"**/*.md\"]."));
-            None
-        }
-        _ => Some(include),
-    }
 }
 
 fn cadences(r: &mut Reader<'_>, newsletter: &str, timezone: Tz) -> Option<Vec<Cadence>> {

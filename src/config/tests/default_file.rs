@@ -52,6 +52,8 @@ fn every_key_commented_out_for_a_newsletter_shows_the_value_it_inherits() {
     for (own, default) in [
         ("newsletters.example.language", "defaults.language"),
         ("newsletters.example.timezone", "defaults.timezone"),
+        ("newsletters.example.date_keys", "defaults.date_keys"),
+        ("newsletters.example.date_sources", "defaults.date_sources"),
         ("newsletters.example.feed_entries", "defaults.feed_entries"),
         ("newsletters.example.source.include", "defaults.include"),
         ("newsletters.example.source.exclude", "defaults.exclude"),
@@ -63,6 +65,10 @@ fn every_key_commented_out_for_a_newsletter_shows_the_value_it_inherits() {
 
 #[test]
 fn the_examples_in_error_messages_are_values_that_would_be_taken() {
+    let items = |value: &toml::Value| {
+        let items = value.as_array().unwrap().clone();
+        items.into_iter().map(|item| item.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
     for key in KEYS {
         let value: toml::Value = key.example.parse().unwrap();
         let text = value.as_str().unwrap_or_default();
@@ -76,8 +82,50 @@ fn the_examples_in_error_messages_are_values_that_would_be_taken() {
             "from" => values::mailbox(text).is_ok(),
             "reply_to" | "return_path" => values::address(text).is_ok(),
             "host" => values::host(text).is_ok(),
+            "date_keys" => items(&value).iter().all(|text| values::metadata_key(text).is_ok()),
+            "date_sources" => items(&value).iter().all(|text| values::date_source(text).is_ok()),
+            "include" | "exclude" => items(&value).iter().all(|text| values::pattern(text).is_ok()),
             _ => true,
         };
         assert!(good, "{} = {}", key.path, key.example);
+    }
+}
+
+#[test]
+fn what_is_no_issue_in_most_repositories_is_excluded() {
+    let newsletter = parse(None, &[]).unwrap().newsletters.remove(0);
+    let set = |patterns: &[String]| {
+        let mut set = globset::GlobSetBuilder::new();
+        for pattern in patterns {
+            set.add(globset::GlobBuilder::new(pattern).literal_separator(true).build().unwrap());
+        }
+        set.build().unwrap()
+    };
+    let (include, exclude) = (set(&newsletter.source.include), set(&newsletter.source.exclude));
+    for (path, selected) in [
+        ("2020-03-12-news.md", true),
+        ("_posts/2020-03-12-news.markdown", true),
+        ("news/007/index.md", true),
+        ("readme-driven.md", true),
+        ("news/README.md", false),
+        ("readme.zh.md", false),
+        ("_index.md", false),
+        ("news/_index.de.md", false),
+        ("_drafts/next.md", false),
+        ("templates/issue.md", false),
+        ("news/archetypes/default.md", false),
+        ("template.md", false),
+        ("CONTRIBUTING.md", false),
+        ("CODE_OF_CONDUCT.markdown", false),
+        ("node_modules/x/y/HISTORY.md", false),
+        ("news/a.md~", false),
+        ("news/#a.md#", false),
+        ("news/a.txt", false),
+    ] {
+        assert_eq!(include.is_match(path) && !exclude.is_match(path), selected, "{path}");
+    }
+    // What an include pattern of one's own would let in.
+    for path in ["news/a.md~", "#a.md#"] {
+        assert!(exclude.is_match(path), "{path}");
     }
 }

@@ -68,6 +68,22 @@ fn each_mistake_in_a_newsletter_names_its_place_its_reason_and_its_remedy() {
              character class; missing ']'. Write it as **/*.md: * is any name, ** any folders, {a,b} one of two.",
         ),
         (
+            "title = \"News\"",
+            "title = \"News\"\ndate_sources = [\"file-name\", \"mtime\"]\ndate_keys = [\"\"]\nsource.only = { number = 7 }",
+            "my.toml:4:16: newsletters.news.date_sources: [\"file-name\", \"mtime\"] has \"mtime\", which is not one of the \
+             choices. Write \"front-matter\" or \"file-name\" or \"path\" or \"git\".\n\
+             my.toml:5:13: newsletters.news.date_keys: [\"\"] has \"\", which is not a key. Write it as it stands in the \
+             documents: publish_date.\n\
+             my.toml:6:15: newsletters.news.source.only: this must be a table of texts, not a table. Write it as in only = \
+             { category = \"Newsletter\" }.",
+        ),
+        (
+            "title = \"News\"",
+            "title = \"News\"\nsource.only = \"newsletter\"",
+            "my.toml:4:15: newsletters.news.source.only: this must be a table of texts, not a string. Write it as in only = \
+             { category = \"Newsletter\" }.",
+        ),
+        (
             "cadences.weekly = { title = \"Weekly\", cron = \"0 9 * * 1\" }",
             "",
             "my.toml:2:14: newsletters.news: it has no cadence, so nobody could subscribe. Write a section \
@@ -162,6 +178,11 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
             "my.toml:1:20: defaults.include: [] selects no file. Write it as in include = [\"**/*.md\"].",
         ),
         (
+            "defaults.date_sources = []\ndefaults.date_keys = []",
+            "my.toml:1:25: defaults.date_sources: [] names no place. Write it as in date_sources = [\"front-matter\"].\n\
+             my.toml:2:22: defaults.date_keys: [] names no key. Write it as in date_keys = [\"date\"].",
+        ),
+        (
             "mail.retry_first = \"5h\"",
             "my.toml:1:20: mail.retry_first: \"5h\" is longer than mail.retry_most. Write retry_first, retry_most and \
              retry_period so that each is at least as long as the one before.",
@@ -210,6 +231,12 @@ fn each_mistake_in_the_environment_names_its_variable() {
             "[1]",
             "TIDINGS_DEFAULTS__INCLUDE: defaults.include: \"[1]\" is not a list of texts. Write it as in [\"**/*.md\"], or \
              as a,b,c.",
+        ),
+        (
+            "TIDINGS_NEWSLETTERS__NEWS__SOURCE__ONLY",
+            "type=newsletter",
+            "TIDINGS_NEWSLETTERS__NEWS__SOURCE__ONLY: newsletters.news.source.only: \"type=newsletter\" is not a table of \
+             texts. Write it as in { category = \"Newsletter\" }.",
         ),
         (
             "TIDINGS_MAIL__SMTP__PASSWORD_FILE",

@@ -59,6 +59,28 @@ fn a_newsletter_of_ones_own_replaces_the_example_and_inherits_the_defaults() {
 }
 
 #[test]
+fn a_newsletter_says_how_its_documents_are_read() {
+    use crate::issue::DateSource::{FileName, FrontMatter, Git, Path};
+    let usual = with(MINIMAL, &[]).newsletters.remove(0).reading;
+    assert_eq!((usual.date_keys, usual.only.len()), (vec!["date".into()], 0));
+    assert_eq!(usual.date_sources, [FrontMatter, FileName, Path, Git]);
+    let own = "title = \"News\"\ntimezone = \"Asia/Tokyo\"\ndate_keys = [\"date\", \"Publish_Date\"]\n\
+               source.only = { Type = \"newsletter\", category = \"This Week\" }";
+    let text = format!("defaults.date_sources = [\"git\"]\n{}", MINIMAL.replace("title = \"News\"", own));
+    let config = with(&text, &[]);
+    let own = &config.newsletters[0].reading;
+    assert_eq!((own.date_keys.join(" "), own.timezone.name()), ("date publish_date".into(), "Asia/Tokyo"));
+    assert_eq!(own.date_sources, [Git]);
+    let only: Vec<_> = own.only.iter().map(|(key, value)| format!("{key}={value}")).collect();
+    assert_eq!(only, ["category=This Week", "type=newsletter"]);
+    let shown = config.effective();
+    assert!(shown.contains("only = { Type = \"newsletter\", category = \"This Week\" }"), "{shown}");
+    assert_eq!(with(&shown, &[]).newsletters[0].reading, *own);
+    let variable = ("TIDINGS_NEWSLETTERS__NEWS__SOURCE__ONLY", "{ type = \"x\" }");
+    assert_eq!(with(&text, &[variable]).newsletters[0].reading.only, [("type".into(), "x".into())].into());
+}
+
+#[test]
 fn every_key_can_come_from_the_environment() {
     let secret = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(secret.path(), "hunter2\n").unwrap();

@@ -9,6 +9,7 @@ use chrono_tz::Tz;
 pub(super) use places::{base_url, branch, database_url, folder, hello, host, is_loopback, listen, path, repository};
 
 use super::schema::nearest;
+use crate::issue::DateSource;
 use crate::schedule::{Schedule, ScheduleError};
 use crate::types::{EmailAddress, Mailbox};
 
@@ -117,6 +118,26 @@ pub(super) fn pattern(text: &str) -> Result<String, Problem> {
             Err(Problem::new("is not a pattern", error.kind().to_string(), remedy))
         }
     }
+}
+
+/// A key of the metadata of documents, in lower case.
+pub(super) fn metadata_key(text: &str) -> Result<String, Problem> {
+    let key = text.trim().to_lowercase();
+    if key.is_empty() || key.contains([':', '=']) || key.chars().any(char::is_control) {
+        return Err(Problem::new("is not a key", None, "Write it as it stands in the documents: publish_date."));
+    }
+    Ok(key)
+}
+
+/// A place where the date of an issue may stand.
+pub(super) fn date_source(text: &str) -> Result<DateSource, Problem> {
+    let choices = [
+        ("front-matter", DateSource::FrontMatter),
+        ("file-name", DateSource::FileName),
+        ("path", DateSource::Path),
+        ("git", DateSource::Git),
+    ];
+    choice(text, &choices)
 }
 
 /// A schedule in a time zone.

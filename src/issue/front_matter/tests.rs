@@ -3,7 +3,7 @@
 use super::*;
 
 fn keys(text: &str) -> Vec<(String, u32, Value)> {
-    let parts = read("a.md", text).unwrap();
+    let parts = read("a.md", text, &["title", "date"]).unwrap();
     parts.header.fields.into_iter().map(|f| (f.key, f.line, f.value)).collect()
 }
 
@@ -62,6 +62,68 @@ fn lists_groups_aliases_and_multi_line_texts_are_read() {
 }
 
 #[test]
+fn json_is_read_with_the_line_of_each_key() {
+    let json = "{\n  \"Title\": \"a \\\"b\\\" \\ud83d\\ude00\",\n\n  \"draft\": false, \"n\": 7,\n  \"tags\": [\n    \"x\", 1.5\n  ],\n  \"none\": null,\n  \
+                \"extra\": {\"date\": \"2020-03-12\"}\n}\n";
+    assert_eq!(
+        keys(json),
+        [
+            ("title".into(), 2, text("a \"b\" 😀")),
+            ("draft".into(), 4, text("false")),
+            ("n".into(), 4, text("7")),
+            ("tags".into(), 5, Value::List(vec![text("x"), text("1.5")])),
+            ("none".into(), 8, Value::Empty),
+            ("extra".into(), 9, Value::Group),
+        ]
+    );
+}
+
+#[test]
+fn lines_without_marks_are_read_as_pelican_and_multimarkdown_have_them() {
+    let pelican = "\nTitle: Week #3: Swifts\nDate:2013-06-22 05:21\nTags: birds,\n    sky: blue\n\n";
+    assert_eq!(
+        keys(pelican),
+        [
+            ("title".into(), 2, text("Week #3: Swifts")),
+            ("date".into(), 3, text("2013-06-22 05:21")),
+            ("tags".into(), 4, text("birds,\nsky: blue")),
+        ]
+    );
+    let multimarkdown = "Author:\n\tAda\n  Bob\nsave_as: x.html\nEmpty:\nDATE: 2020-03-12\nhttps://x.example/\n";
+    assert_eq!(
+        keys(multimarkdown),
+        [
+            ("author".into(), 1, text("Ada\nBob")),
+            ("save_as".into(), 4, text("x.html")),
+            ("empty".into(), 5, Value::Empty),
+            ("date".into(), 6, text("2020-03-12")),
+        ]
+    );
+}
+
+#[test]
+fn a_text_that_looks_a_little_like_a_header_stays_text() {
+    for document in [
+        "",
+        "# Title: News\n",
+        "Note: this is a paragraph.\nHint: so is this.\n\nTitle: late\n",
+        "Dear reader: Title: x\n",
+        "    Title: code\n",
+        "\tTitle: code\n",
+        "    ---\n",
+        "----\ntitle: a\n----\n",
+        "https://x.example/\nTitle: a\n\n",
+        "{{< figure src=\"x\" >}}\n",
+        "{% include x.html %}\n",
+        "{: .lead}\nText\n",
+    ] {
+        let parts = read("a.md", document, &["title", "date"]).unwrap();
+        assert_eq!(parts.header, Header { kind: Kind::Bare, fields: Vec::new() }, "{document:?}");
+        assert_eq!((parts.body, parts.body_line), (document, 1));
+    }
+}
+
+#[test]
 fn the_body_starts_after_the_closing_mark() {
     for (document, body, line) in [
         ("---\na: 1\n---\nBody\n", "Body\n", 4),
@@ -70,8 +132,17 @@ fn the_body_starts_after_the_closing_mark() {
         ("---\na: 1\n...\nBody\n---\n", "Body\n---\n", 4),
         ("--- \na: 1\n---\t\nBody", "Body", 4),
         ("+++\na = 1\n+++\n---\n", "---\n", 4),
+        (" ---\na: 1\n---\nBody", "Body", 4),
+        ("{\n  \"a\": 1\n}\n\nBody", "\nBody", 4),
+        ("\n{ \"a\": {\"b\": \"}\\\"\"} } \nBody", "Body", 3),
+        ("{\"a\": 1} Body", " Body", 1),
+        ("{\"a\": 1}", "", 1),
+        ("Title: a\nX: b\n\nBody\n", "\nBody\n", 3),
+        ("\n Title: a\n # Body\n", "", 4),
+        ("Title: a\n# Body\n", "# Body\n", 2),
+        ("Title: a", "", 2),
     ] {
-        let parts = read("a.md", document).unwrap();
+        let parts = read("a.md", document, &["title"]).unwrap();
         assert_eq!((parts.body, parts.body_line), (body, line), "{document:?}");
     }
 }
@@ -79,12 +150,17 @@ fn the_body_starts_after_the_closing_mark() {
 #[test]
 fn a_header_that_cannot_be_read_says_where_and_why() {
     let large = format!("---\na: {}\n---\n", "x".repeat(MAX_HEADER));
+    let lines = format!("Title: {}\n\n", "x".repeat(MAX_HEADER));
     for (document, expected) in [
         (
-            "# Hello\n",
-            "a.md:1: the file has no front matter, so it has no title and no date (no-title). Start it with the lines \
-             \"---\", \"title: ...\", \"date: 2020-03-12\" and \"---\"; if it is not an issue, add it to `exclude` of \
-             the source.",
+            "{\n  \"title\": \"News,\n}\n\nBody\n",
+            "a.md:1: the front matter that starts with \"{\" is not closed (broken-front-matter). Look whether a quote, a \
+             \"]\" or the last \"}\" is missing.",
+        ),
+        (
+            &lines,
+            "a.md:1: the front matter has 16392 bytes, more than the 16384 that are read (too-large). Look whether the \
+             blank line after it is missing; move long texts into the body.",
         ),
         (
             "\n---\ntitle: a\n\nBody\n",
@@ -97,7 +173,7 @@ fn a_header_that_cannot_be_read_says_where_and_why() {
              \"---\" that closes it is missing; move long texts into the body.",
         ),
     ] {
-        let finding = read("a.md", document).unwrap_err();
+        let finding = read("a.md", document, &["title"]).unwrap_err();
         assert_eq!(finding.to_string(), expected, "{document:?}");
     }
 }
@@ -107,6 +183,7 @@ fn a_parser_s_complaint_keeps_its_place_and_gets_a_remedy() {
     let yaml = "Correct the line; a text with \": \" in it, or with a special character at its start, needs quotes: \
                 title: \"News: March\".";
     let toml = "Correct the line; a text needs quotes: title = \"News: March\".";
+    let json = "Correct the line; a key is written \"title\": \"News: March\", with a comma before the next.";
     let keys = "Write each as a line of its own, title: News.";
     for (document, place, why, remedy) in [
         (
@@ -126,12 +203,14 @@ fn a_parser_s_complaint_keeps_its_place_and_gets_a_remedy() {
             "Delete one of the two lines.",
         ),
         ("---\ntitle: *nope\n---\n", "2:8", "reference to unknown value", yaml),
+        ("\n{\n  \"title\": \"a\"\n  \"date\": 1\n}\n", "4:3", "expected `,` or `}`", json),
+        ("{\n  \"title\": News\n}\n", "2:12", "expected value", json),
         ("+++\ntitle = News\n+++\n", "2:9", "invalid float, expected `nan`", toml),
         ("+++\ntitle = 'a'\ntitle = 'b'\n+++\n", "3:1", "duplicate key", toml),
         ("+++\ntitle = 'a'\ndate = 2020-13-01\n+++\n", "3:8", "invalid date, expected month between 01 and 12", toml),
     ] {
         let expected = format!("a.md:{place}: the front matter does not parse: {why} (broken-front-matter). {remedy}");
-        assert_eq!(read("a.md", document).unwrap_err().to_string(), expected);
+        assert_eq!(read("a.md", document, &[]).unwrap_err().to_string(), expected);
     }
 }
 
@@ -142,7 +221,9 @@ fn an_alias_bomb_is_refused_and_not_expanded() {
         yaml.push_str(&format!("{name}: &{name} [*{of}, *{of}, *{of}, *{of}, *{of}, *{of}, *{of}, *{of}, *{of}]\n"));
     }
     yaml.push_str("---\n");
-    assert_eq!(read("a.md", &yaml).unwrap_err().rule, Rule::BrokenFrontMatter);
+    assert_eq!(read("a.md", &yaml, &[]).unwrap_err().rule, Rule::BrokenFrontMatter);
     let deep = format!("---\na: {}{}\n---\n", "[".repeat(5000), "]".repeat(5000));
-    assert_eq!(read("a.md", &deep).unwrap_err().rule, Rule::BrokenFrontMatter);
+    assert_eq!(read("a.md", &deep, &[]).unwrap_err().rule, Rule::BrokenFrontMatter);
+    let json = format!("{{\"a\": {}{}}}\n", "[".repeat(5000), "]".repeat(5000));
+    assert_eq!(read("a.md", &json, &[]).unwrap_err().rule, Rule::BrokenFrontMatter);
 }

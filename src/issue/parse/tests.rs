@@ -4,11 +4,21 @@ use super::*;
 
 fn document(path: &str, bytes: impl Into<Vec<u8>>) -> Document {
     let blob = "cd8a2c2b1f0e6a7d9c3b4a5f60718293a4b5c6d7".into();
-    Document { path: path.into(), bytes: bytes.into(), blob, changed_at: DateTime::UNIX_EPOCH }
+    Document { path: path.into(), bytes: bytes.into(), blob, changed_at: DateTime::UNIX_EPOCH, added_at: None }
+}
+
+/// What holds unless a newsletter says otherwise, in the zone of Berlin.
+fn usual() -> Reading {
+    Reading {
+        timezone: chrono_tz::Europe::Berlin,
+        date_keys: vec!["date".into()],
+        date_sources: vec![DateSource::FrontMatter, DateSource::FileName, DateSource::Path, DateSource::Git],
+        only: BTreeMap::new(),
+    }
 }
 
 fn read(path: &str, bytes: impl Into<Vec<u8>>) -> Result<Issue, Finding> {
-    parse(&document(path, bytes), &Reading { timezone: chrono_tz::Europe::Berlin })
+    parse(&document(path, bytes), &usual()).map(|issue| issue.expect("nothing is asked of an issue"))
 }
 
 fn issue(header: &str) -> Issue {
@@ -94,16 +104,43 @@ fn a_document_that_is_held_says_where_why_and_what_to_do() {
     for (text, expected) in [
         (
             "---\ndate: 2020-03-12\n---\n".into(),
-            "a.md:1: the front matter has no title (no-title). \
+            "a.md:1: the front matter has no title, and the text does not start with a heading (no-title). \
              Add a line like this: title: \"This Month in Gardening: March\"",
         ),
         (
             "+++\ntitle = 'News'\n+++\n".into(),
-            "a.md:1: the front matter has no date (no-date). Add a line like this: date = \"2020-03-12\"",
+            "a.md:1: it has no date in its front matter, its file name, its folders or a git history (no-date). \
+             Add a line like this: date = \"2020-03-12\"",
+        ),
+        (
+            "{\n  \"title\": \"News\"\n}\n".into(),
+            "a.md:1: it has no date in its front matter, its file name, its folders or a git history (no-date). \
+             Add a line like this: \"date\": \"2020-03-12\",",
+        ),
+        (
+            "Title: News\n\nText\n".into(),
+            "a.md:1: it has no date in its front matter, its file name, its folders or a git history (no-date). \
+             Add a line like this: Date: 2020-03-12",
+        ),
+        (
+            "# News\n\nText\n".into(),
+            "a.md:1: it has no date in its front matter, its file name, its folders or a git history (no-date). \
+             Start the name of the file with its date, 2020-03-12-NAME.md.",
+        ),
+        (
+            "Text\n\n# News\n".into(),
+            "a.md:1: the file has no front matter and does not start with a heading, so it has no title (no-title). \
+             Write the title above the text: # This Month in Gardening: March; or, if it is not an issue, add it to \
+             `exclude` of the source.",
+        ),
+        (
+            "Title: #06 - News\nDate: 2021-(TODO: MM-DD)\n\nText\n".into(),
+            "a.md:2: \"2021-(TODO: MM-DD)\" is not a date (no-date). \
+             Write it as 2020-03-12, 2020-03-12 18:30 or 2020-03-12T18:30:00+01:00.",
         ),
         (
             "---\n---\n".into(),
-            "a.md:1: the front matter has no title (no-title). \
+            "a.md:1: the front matter has no title, and the text does not start with a heading (no-title). \
              Add a line like this: title: \"This Month in Gardening: March\"",
         ),
         (
@@ -158,6 +195,151 @@ fn a_document_that_is_held_says_where_why_and_what_to_do() {
 }
 
 #[test]
+fn every_kind_of_header_gives_the_same_issue() {
+    for header in [
+        "---\ntitle: News\ndate: 2020-03-12\nauthors: [A, B]\ntags: x, y\nstatus: draft\n---\n",
+        "\u{feff} ---\r\nTitle: News\r\nDATE: 2020-03-12\r\nAuthors: A, B\r\nTags: [x]\r\ncategory: y\r\npublished: false\r\n---\r\n",
+        "+++\ntitle = 'News'\ndate = 2020-03-12\nauthors = ['A', 'B']\ntags = ['x', 'y']\ndraft = true\n+++\n",
+        "{\n\"title\": \"News\", \"date\": \"2020-03-12\",\n\"authors\": \"A; B\", \"tags\": [\"x\", \"y\"], \"draft\": true\n}\n",
+        "Title: News\nDate: 2020-03-12\nAuthors: A,\n    B\nTags: x\nCategory: y\nStatus: draft\n\n",
+    ] {
+        let issue = read("a.md", format!("{header}Body")).unwrap();
+        let found = (issue.title.as_str(), issue.authors, issue.tags, issue.draft, issue.body.trim());
+        assert_eq!(
+            found,
+            ("News", vec!["A".into(), "B".into()], vec!["x".into(), "y".into()], true, "Body"),
+            "{header}"
+        );
+        assert_eq!(issue.date.to_rfc3339(), "2020-03-12T00:00:00+01:00", "{header}");
+    }
+    assert!(!issue(&format!("{PLAIN}\nstatus: published\npublished: 2020-03-12")).draft);
+}
+
+#[test]
+fn without_a_title_in_the_header_the_leading_heading_is_the_title_and_leaves_the_text() {
+    for (text, title, body) in [
+        ("# News of *March*\n\nText", "News of March", "\n\nText"),
+        ("<!-- TODO -->\n\nNews\n====\nText", "News", "<!-- TODO -->\n\n\n\nText"),
+        ("---\nid: x\n---\n\n## News\nText\n\n# More", "News", "\n\nText\n\n# More"),
+        ("---\ntitle: News\n---\nText\n\n# news #\n\nMore", "News", "Text\n\n\n\nMore"),
+        ("---\ntitle: News\n---\n# Highlights\n\n# News", "News", "# Highlights\n\n# News"),
+        ("Title: News\n\n# News\n", "News", "\n\n"),
+    ] {
+        let issue = read("2020-03-12-a.md", text).unwrap();
+        assert_eq!((issue.title.as_str(), issue.body.as_str()), (title, body), "{text:?}");
+    }
+}
+
+#[test]
+fn the_date_comes_from_the_first_place_that_has_one() {
+    use DateSource::{FileName, FrontMatter, Git, Path};
+    let added = DateTime::parse_from_rfc3339("2020-05-05T22:30:00Z").unwrap().to_utc();
+    for (path, header, keys, sources, expected) in [
+        (
+            "2020/01/2020-02-02-a.md",
+            "date: 2020-03-03",
+            vec!["date"],
+            vec![FrontMatter, FileName, Path, Git],
+            "2020-03-03",
+        ),
+        (
+            "2020/01/2020-02-02-a.md",
+            "date: 2020-03-03",
+            vec!["date"],
+            vec![FileName, FrontMatter, Path, Git],
+            "2020-02-02",
+        ),
+        ("2020/01/2020-02-02-a.md", "date: 2020-03-03", vec!["date"], vec![Path, FileName], "2020-01-01"),
+        ("2020/01/09/a.md", "date:", vec!["date"], vec![FrontMatter, FileName, Path, Git], "2020-01-09"),
+        ("news/2020-02-02-a/index.md", "x: y", vec!["date"], vec![FrontMatter, FileName], "2020-02-02"),
+        ("a.md", "Publish_Date: 2020-03-03", vec!["date", "publish_date"], vec![FrontMatter, Git], "2020-03-03"),
+        (
+            "a.md",
+            "publish_date: 2020-03-03\ndate: 2020-04-04",
+            vec!["date", "publish_date"],
+            vec![FrontMatter],
+            "2020-04-04",
+        ),
+        ("a.md", "x: y", vec!["date"], vec![FrontMatter, FileName, Path, Git], "2020-05-06"),
+    ] {
+        let date_keys = keys.into_iter().map(str::to_owned).collect();
+        let reading = Reading { date_keys, date_sources: sources, ..usual() };
+        let document =
+            Document { added_at: Some(added), ..document(path, format!("---\ntitle: News\n{header}\n---\n")) };
+        let date = parse(&document, &reading).unwrap().unwrap().date;
+        assert_eq!(date.format("%Y-%m-%d").to_string(), expected, "{path} {header}");
+    }
+}
+
+#[test]
+fn a_date_written_wrongly_holds_the_document_whatever_its_name_says() {
+    let held = read("2024-04-14-update.md", "---\ntitle: a\ndate: 2024-04-17 14:4g5:00 -0000\n---\n").unwrap_err();
+    assert_eq!((held.rule, held.place.line), (Rule::NoDate, Some(3)));
+}
+
+#[test]
+fn a_missing_date_is_asked_for_where_it_is_looked_for() {
+    use DateSource::{FileName, FrontMatter, Git, Path};
+    let (yaml, bare) = ("---\ntitle: a\n---\n", "# a\n");
+    for (text, sources, expected) in [
+        (
+            yaml,
+            vec![FrontMatter],
+            "it has no date in its front matter (no-date). Add a line like this: publish_date: 2020-03-12",
+        ),
+        (
+            bare,
+            vec![FrontMatter],
+            "it has no date in its front matter (no-date). Start the file with front matter: the lines \
+          \"---\", \"publish_date: 2020-03-12\" and \"---\".",
+        ),
+        (
+            yaml,
+            vec![FileName],
+            "it has no date in its file name (no-date). Start the name of the file with its date, \
+          2020-03-12-NAME.md.",
+        ),
+        (
+            yaml,
+            vec![Path, Git],
+            "it has no date in its folders or a git history (no-date). Put the file into folders of its \
+          date, 2020/03/12/.",
+        ),
+        (
+            yaml,
+            vec![Git],
+            "it has no date in a git history (no-date). Commit the file, or set `date_sources` so that its date \
+          is looked for elsewhere.",
+        ),
+    ] {
+        let reading = Reading { date_keys: vec!["publish_date".into()], date_sources: sources, ..usual() };
+        let held = parse(&document("a.md", text), &reading).unwrap_err();
+        assert_eq!(held.to_string(), format!("a.md:1: {expected}"));
+    }
+}
+
+#[test]
+fn the_last_change_is_never_the_date() {
+    let changed =
+        Document { changed_at: DateTime::from_timestamp(1_600_000_000, 0).unwrap(), ..document("a.md", "# News") };
+    assert_eq!(parse(&changed, &usual()).unwrap_err().rule, Rule::NoDate);
+}
+
+#[test]
+fn a_document_that_does_not_meet_the_conditions_is_no_issue_even_when_it_could_not_be_one() {
+    let only = BTreeMap::from([("category".into(), "This Week in Birds".into())]);
+    let reading = Reading { only, ..usual() };
+    let parsed = |text: &str| parse(&document("2020-03-12-a.md", text), &reading);
+    assert!(parsed("Title: a\nCategory: This Week in Birds\n\nText").unwrap().is_some());
+    assert!(parsed("---\ntitle: a\nCategory: [x, This Week in Birds]\n---\n").unwrap().is_some());
+    assert!(parsed("Title: a\nCategory: Other\n\nText").unwrap().is_none());
+    assert!(parsed("---\ndate: nonsense\ndraft: maybe\n---\n").unwrap().is_none());
+    assert!(parsed("# a\n").unwrap().is_none());
+    // Nobody can say what its category would be.
+    assert_eq!(parsed("---\ntitle: [a\n---\n").unwrap_err().rule, Rule::BrokenFrontMatter);
+}
+
+#[test]
 fn bytes_that_are_not_utf8_are_named_by_their_line() {
     let found = read("a.md", b"---\ntitle: News\ndate: 2020-03-12\n---\nF\xe9vrier\n".to_vec()).unwrap_err();
     assert_eq!(
@@ -175,6 +357,15 @@ fn no_bytes_make_it_panic() {
             bytes.extend(replacement);
             bytes.extend(seed.get(cut + 1..).unwrap());
             let _ = read("a.md", bytes);
+        }
+    }
+    for seed in ["{\"title\": \"a\\u0041\", \"x\": [1, {}]}\n# a", "Title: a\n    b\nDate: é\n\n# *a* {#b}\n===\n"] {
+        for cut in 0..seed.len() {
+            let mut bytes = seed.as_bytes().to_vec();
+            bytes.remove(cut);
+            let _ = read("a.md", bytes.clone());
+            bytes.truncate(cut);
+            let _ = read("2020-03-é.md", bytes);
         }
     }
 }
