@@ -79,7 +79,7 @@ impl Check {
         report: &mut Report,
     ) -> Result<(), crate::content::SourceError> {
         let snapshot = source.snapshot(Duration::from_secs(self.timeout)).await?;
-        let documents = source.read(&snapshot, &snapshot.documents).await?;
+        let documents = source.read_dated(&snapshot, &snapshot.documents, &newsletter.reading).await?;
         let (mut findings, mut issues, mut others) = (snapshot.refused, Vec::new(), 0);
         for read in documents {
             match read

@@ -3,6 +3,7 @@
 //! One ref of the mirror, `refs/tidings/head`, is the commit fetched last. Everything is read by object id, so that a
 //! fetch meanwhile, also by another process on the same mirror, changes nothing for a reader.
 
+mod added;
 mod command;
 mod failure;
 mod history;
@@ -13,6 +14,7 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use tokio::sync::Mutex;
 
 use self::command::Git;
@@ -125,6 +127,14 @@ impl Repository {
             });
         }
         Ok(read)
+    }
+
+    pub(super) async fn added(
+        &self,
+        commit: &str,
+        paths: &[&str],
+    ) -> Result<HashMap<String, DateTime<Utc>>, SourceError> {
+        added::added(&self.git, commit, &self.folder, paths).await.map_err(|failure| self.explain("log", failure))
     }
 
     pub(super) async fn asset(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, SourceError> {

@@ -9,7 +9,7 @@ use super::git::Repository;
 use super::paths::Patterns;
 use super::watch::Watch;
 use crate::config;
-use crate::issue::Document;
+use crate::issue::{self, Document};
 use crate::types::Finding;
 
 /// A content source of one newsletter.
@@ -134,6 +134,30 @@ impl Source {
             }
             Kind::Git(repository) => repository.read(&snapshot.commit, documents).await,
         }
+    }
+
+    /// Reads documents as [`Source::read`] does, and asks the history about those that nothing else dates.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub async fn read_dated(
+        &self,
+        snapshot: &Snapshot,
+        documents: &[(String, String)],
+        reading: &issue::Reading,
+    ) -> Result<Vec<Result<Document, Finding>>, SourceError> {
+        let mut read = self.read(snapshot, documents).await?;
+        let Kind::Git(repository) = &self.0 else { return Ok(read) };
+        let undated = |document: &&mut Document| issue::needs_history(document, reading);
+        let mut undated: Vec<&mut Document> = read.iter_mut().flatten().filter(undated).collect();
+        if !undated.is_empty() {
+            let paths: Vec<&str> = undated.iter().map(|document| document.path.as_str()).collect();
+            let added = repository.added(&snapshot.commit, &paths).await?;
+            for document in &mut undated {
+                document.added_at = added.get(&document.path).copied();
+            }
+        }
+        Ok(read)
     }
 
     /// The bytes of a file beside the issues as of the last snapshot that was fetched, `None` when it is not there, is not a plain file or is

@@ -10,5 +10,5 @@ pub mod parse;
 pub mod revision;
 
 pub use hash::content_hash;
-pub use parse::{DateSource, Document, Issue, MAX_DOCUMENT, Reading, VERSION, parse, too_large};
+pub use parse::{DateSource, Document, Issue, MAX_DOCUMENT, Reading, VERSION, needs_history, parse, too_large};
 pub use revision::{Content, Revision};

@@ -12,7 +12,7 @@ use chrono_tz::Tz;
 use crate::types::{Finding, IssueId, Place, Rule, Slug};
 
 use super::fields::{Fields, Many};
-use super::front_matter::{self, Kind};
+use super::front_matter::{self, Kind, Parts};
 pub use dating::DateSource;
 use heading::Heading;
 
@@ -87,8 +87,7 @@ pub struct Issue {
 /// A [`Finding`] that names the file, the line and the remedy; the document is held.
 pub fn parse(document: &Document, reading: &Reading) -> Result<Option<Issue>, Finding> {
     let text = text_of(document)?;
-    let telling: Vec<&str> = std::iter::once("title").chain(reading.date_keys.iter().map(String::as_str)).collect();
-    let parts = front_matter::read(&document.path, &text, &telling)?;
+    let parts = take_apart(document, &text, reading)?;
     let fields = Fields { path: &document.path, header: &parts.header };
     if !fields.meet(&reading.only) {
         return Ok(None);
@@ -115,6 +114,20 @@ pub fn parse(document: &Document, reading: &Reading) -> Result<Option<Issue>, Fi
         body,
         body_line: parts.body_line,
     }))
+}
+
+/// Whether [`Document::added_at`] would be used: reading a history takes time, and few documents need it.
+#[must_use]
+pub fn needs_history(document: &Document, reading: &Reading) -> bool {
+    let Ok(text) = text_of(document) else { return false };
+    let Ok(parts) = take_apart(document, &text, reading) else { return false };
+    let fields = Fields { path: &document.path, header: &parts.header };
+    fields.meet(&reading.only) && dating::needs_history(&fields, document, reading)
+}
+
+fn take_apart<'a>(document: &Document, text: &'a str, reading: &Reading) -> Result<Parts<'a>, Finding> {
+    let telling: Vec<&str> = std::iter::once("title").chain(reading.date_keys.iter().map(String::as_str)).collect();
+    front_matter::read(&document.path, text, &telling)
 }
 
 /// The finding for a document of more than [`MAX_DOCUMENT`] bytes.

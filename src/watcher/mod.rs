@@ -126,7 +126,7 @@ impl Watcher {
         } else {
             identity::changes(&known.iter().map(identity_of).collect::<Vec<_>>(), &snapshot.documents)
         };
-        let read = self.source.read(&snapshot, &wanted).await?;
+        let read = self.source.read_dated(&snapshot, &wanted, &self.newsletter.reading).await?;
         let reading = Reading {
             newsletter: self.newsletter.clone(),
             base: self.base.clone(),

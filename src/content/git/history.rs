@@ -78,6 +78,6 @@ async fn walk(
     Ok(())
 }
 
-fn date(seconds: &[u8]) -> Option<DateTime<Utc>> {
+pub(super) fn date(seconds: &[u8]) -> Option<DateTime<Utc>> {
     DateTime::from_timestamp(std::str::from_utf8(seconds).ok()?.trim().parse().ok()?, 0)
 }

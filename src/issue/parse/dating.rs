@@ -42,19 +42,35 @@ pub(super) fn date(
     document: &Document,
     reading: &Reading,
 ) -> Result<DateTime<FixedOffset>, Finding> {
-    let zone = reading.timezone;
     for source in &reading.date_sources {
-        let found = match source {
-            DateSource::FrontMatter => written(fields, reading)?,
-            DateSource::FileName => date::of_file_name(name_of(&document.path), zone),
-            DateSource::Path => date::of_folders(&document.path, zone),
-            DateSource::Git => document.added_at.map(|date| date.with_timezone(&zone).fixed_offset()),
-        };
-        if let Some(date) = found {
+        if let Some(date) = find(*source, fields, document, reading)? {
             return Ok(date);
         }
     }
     Err(missing(fields, reading))
+}
+
+/// Whether the history is the first place that may have the date.
+pub(super) fn needs_history(fields: &Fields<'_>, document: &Document, reading: &Reading) -> bool {
+    let mut sources = reading.date_sources.iter();
+    let found = sources
+        .find(|source| **source == DateSource::Git || !matches!(find(**source, fields, document, reading), Ok(None)));
+    found == Some(&DateSource::Git)
+}
+
+fn find(
+    source: DateSource,
+    fields: &Fields<'_>,
+    document: &Document,
+    reading: &Reading,
+) -> Result<Option<DateTime<FixedOffset>>, Finding> {
+    let zone = reading.timezone;
+    Ok(match source {
+        DateSource::FrontMatter => written(fields, reading)?,
+        DateSource::FileName => date::of_file_name(name_of(&document.path), zone),
+        DateSource::Path => date::of_folders(&document.path, zone),
+        DateSource::Git => document.added_at.map(|date| date.with_timezone(&zone).fixed_offset()),
+    })
 }
 
 fn names(reading: &Reading) -> Vec<&str> {

@@ -278,6 +278,26 @@ fn a_date_written_wrongly_holds_the_document_whatever_its_name_says() {
 }
 
 #[test]
+fn the_history_is_asked_for_only_where_no_place_before_it_has_a_date() {
+    use DateSource::{FileName, FrontMatter, Git};
+    let (dated, broken, bare) = ("Date: 2020-03-12\n\n# a", "Date: soon\n\n# a", "# a");
+    for (path, text, sources, needed) in [
+        ("a.md", bare, vec![FrontMatter, FileName, Git], true),
+        ("a.md", dated, vec![FrontMatter, FileName, Git], false),
+        ("a.md", dated, vec![Git, FrontMatter], true),
+        ("a.md", broken, vec![FrontMatter, Git], false),
+        ("2020-03-12.md", bare, vec![FrontMatter, FileName, Git], false),
+        ("a.md", bare, vec![FrontMatter, FileName], false),
+        ("a.md", "---\nunclosed", vec![Git], false),
+    ] {
+        let reading = Reading { date_sources: sources, ..usual() };
+        assert_eq!(needs_history(&document(path, text), &reading), needed, "{path} {text}");
+    }
+    let reading = Reading { only: BTreeMap::from([("type".into(), "x".into())]), ..usual() };
+    assert!(!needs_history(&document("a.md", bare), &reading));
+}
+
+#[test]
 fn a_missing_date_is_asked_for_where_it_is_looked_for() {
     use DateSource::{FileName, FrontMatter, Git, Path};
     let (yaml, bare) = ("---\ntitle: a\n---\n", "# a\n");

@@ -91,6 +91,43 @@ async fn a_document_changed_when_its_last_commit_was_made() {
 }
 
 #[tokio::test]
+async fn a_document_without_a_date_has_that_of_its_first_commit_through_edits_moves_and_a_rewritten_history() {
+    let repo = Repo::new();
+    repo.write("news/old/a.md", "# A");
+    repo.commit(100);
+    repo.write("news/b.md", "# B");
+    repo.write("news/dated.md", "Date: 2020-03-12\n\n# C");
+    repo.commit(200);
+    fs::rename(repo.path().join("news/old/a.md"), repo.path().join("news/a.md")).unwrap();
+    repo.commit(300);
+    repo.write("news/old/a.md", "# Another at the old path");
+    repo.write("news/a.md", "# A, edited");
+    repo.commit(400);
+    repo.git(&["rm", "--quiet", "news/b.md"]);
+    repo.commit(500);
+    repo.write("news/b.md", "# B, back");
+    repo.commit(600);
+    let source = repo.source_of(repo.path().to_str().unwrap(), None, "news").unwrap();
+    let usual = tidings::config::parse(None, &[]).unwrap().newsletters.remove(0).reading;
+    let dates = async || {
+        let snapshot = source.snapshot(DEADLINE).await.unwrap();
+        let read = source.read_dated(&snapshot, &snapshot.documents, &usual).await.unwrap();
+        let added =
+            read.into_iter().map(|d| d.unwrap()).map(|d| (d.path, d.added_at.map(|at| at.timestamp() - 1_577_836_800)));
+        added.collect::<Vec<_>>()
+    };
+    let expected = [
+        ("a.md".to_owned(), Some(100)),
+        ("b.md".to_owned(), Some(200)),
+        ("dated.md".to_owned(), None),
+        ("old/a.md".to_owned(), Some(400)),
+    ];
+    assert_eq!(dates().await, expected);
+    repo.git_at(900, &["rebase", "--quiet", "--root", "--force-rebase"], "");
+    assert_eq!(dates().await, expected, "author dates outlive a rebase");
+}
+
+#[tokio::test]
 async fn links_submodules_and_odd_names_are_refused_and_the_others_go_on() {
     let repo = Repo::new();
     repo.write("a.md", "1");
