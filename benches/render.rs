@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use tidings::issue::{DateSource, Document, Issue, Reading, parse};
+use tidings::issue::{DateSource, Document, Issue, Languages, Reading, parse};
 use tidings::renderer::{Links, render};
 use url::Url;
 
@@ -32,6 +32,7 @@ fn issue() -> Issue {
         date_keys: vec!["date".into()],
         date_sources: vec![DateSource::FrontMatter],
         only: BTreeMap::new(),
+        languages: Languages::default(),
     };
     parse(&document, &reading).unwrap().unwrap()
 }

@@ -5,10 +5,12 @@ mod fields;
 mod front_matter;
 mod hash;
 pub mod identity;
+mod language;
 pub mod news;
 pub mod parse;
 pub mod revision;
 
 pub use hash::content_hash;
+pub use language::Languages;
 pub use parse::{DateSource, Document, Issue, MAX_DOCUMENT, Reading, VERSION, needs_history, parse, too_large};
 pub use revision::{Content, Revision};

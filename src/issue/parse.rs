@@ -13,6 +13,7 @@ use crate::types::{Finding, IssueId, Place, Rule, Slug};
 
 use super::fields::{Fields, Many};
 use super::front_matter::{self, Kind, Parts};
+use super::language::Languages;
 pub use dating::DateSource;
 use heading::Heading;
 
@@ -50,6 +51,8 @@ pub struct Reading {
     pub date_sources: Vec<DateSource>,
     /// Keys, in lower case, with the value that each must have, or have in a list, for a document to be an issue.
     pub only: BTreeMap<String, String>,
+    /// Which documents are in the newsletter's language.
+    pub languages: Languages,
 }
 
 /// A document's fields and its Markdown.
@@ -81,7 +84,8 @@ pub struct Issue {
     pub body_line: u32,
 }
 
-/// Reads one document. `None` when it is no issue of this newsletter: its metadata does not meet [`Reading::only`].
+/// Reads one document. `None` when it is no issue of this newsletter: its metadata does not meet [`Reading::only`], or it
+/// is in another language.
 ///
 /// # Errors
 /// A [`Finding`] that names the file, the line and the remedy; the document is held.
@@ -90,6 +94,10 @@ pub fn parse(document: &Document, reading: &Reading) -> Result<Option<Issue>, Fi
     let parts = take_apart(document, &text, reading)?;
     let fields = Fields { path: &document.path, header: &parts.header };
     if !fields.meet(&reading.only) {
+        return Ok(None);
+    }
+    let language = reading.languages.of(&document.path, language(&fields)?.as_deref());
+    if !reading.languages.is_own(language.as_deref()) {
         return Ok(None);
     }
     let heading = heading::first(parts.body);
@@ -105,9 +113,9 @@ pub fn parse(document: &Document, reading: &Reading) -> Result<Option<Issue>, Fi
         date: dating::date(&fields, document, reading)?,
         authors: authors(&fields)?,
         tags: tags(&fields)?,
-        language: language(&fields)?,
+        language,
         summary: optional(&["summary", "description", "excerpt"], "What this issue is about.")?,
-        slug: slug(&fields, document, &title)?,
+        slug: slug(&fields, document, &reading.languages, &title)?,
         image: optional(&["image"], "cover.png")?,
         draft: draft(&fields)?,
         title,
@@ -238,14 +246,14 @@ fn language(fields: &Fields<'_>) -> Result<Option<String>, Finding> {
     Err(fields.bad(line, format!("{text:?} is not a language tag"), "lang", "pt-BR"))
 }
 
-fn slug(fields: &Fields<'_>, document: &Document, title: &str) -> Result<Slug, Finding> {
+fn slug(fields: &Fields<'_>, document: &Document, languages: &Languages, title: &str) -> Result<Slug, Finding> {
     if let Some((text, line)) = fields.text(&["slug"], "march-2020")? {
         let slug = Slug::from_words(&text);
         let message = || format!("no name for a URL can be made of the slug {text:?}");
         return slug.ok_or_else(|| fields.bad(line, message(), "slug", "march-2020"));
     }
     let blob: String = document.blob.chars().take(10).collect();
-    let made = Slug::from_words(name_of(&document.path)).or_else(|| Slug::from_words(title));
+    let made = Slug::from_words(languages.unmarked(name_of(&document.path))).or_else(|| Slug::from_words(title));
     made.or_else(|| Slug::from_words(&format!("issue-{blob}"))).ok_or_else(|| {
         fields.bad(1, "no name for a URL can be made of file name or title".into(), "slug", "march-2020")
     })

@@ -293,3 +293,46 @@ async fn a_rewritten_history_mails_nothing_again() {
     })
     .await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_translation_goes_to_its_own_audience_only() {
+    let source = TempDir::new().unwrap();
+    git(source.path(), &["init", "--quiet"]);
+    write(source.path(), "old.md", "Old", "2020-01-01");
+    commit(source.path(), "the archive");
+    let newsletter = |name: &str, language: &str| {
+        format!(
+            "[newsletters.{name}]\ntitle = {name:?}\nfrom = \"w@news.example\"\nlanguage = {language:?}\n\
+             languages = [\"en\", \"it\"]\nsettle = \"0s\"\n[newsletters.{name}.source]\ngit = {:?}\n\
+             [newsletters.{name}.cadences.each]\ntitle = \"E\"\ncron = \"0 * * * *\"\n",
+            source.path().display().to_string()
+        )
+    };
+    let extra = format!("{}{}", newsletter("weekly", "en"), newsletter("settimanale", "it"));
+    let mut app = TestApp::start_with(Backend::Sqlite, &extra).await.unwrap();
+    app.watch().await.unwrap();
+    app.schedule().await;
+    for (newsletter, address) in [("weekly", "ada@reader.example"), ("settimanale", "dante@reader.example")] {
+        app.post(&format!("/{newsletter}/subscribe"), &[("email", address), ("cadence", "each")]).await;
+        app.send().await;
+        let mail = app.outbox().into_iter().rfind(|mail| mail.to == address).unwrap();
+        assert_eq!(app.post(&mail.link("/confirm/"), &[]).await.status, 200);
+    }
+    let pass = async |app: &mut TestApp, message: &str| {
+        commit(source.path(), message);
+        app.watch().await.unwrap();
+        app.advance(HOUR);
+        app.schedule().await;
+        app.send().await;
+        app.digests().into_iter().map(|mail| (mail.to, mail.subject)).collect::<Vec<_>>()
+    };
+    write(source.path(), "news.md", "News", "2026-03-02");
+    let first = [("ada@reader.example".to_owned(), "News".to_owned())];
+    assert_eq!(pass(&mut app, "english").await, first);
+    write(source.path(), "news.it.md", "Notizie", "2026-03-02");
+    let both = [first[0].clone(), ("dante@reader.example".to_owned(), "Notizie".to_owned())];
+    assert_eq!(pass(&mut app, "italian").await, both);
+    assert!(!app.get("/weekly/atom.xml").await.body.contains("Notizie"));
+    assert!(app.get("/settimanale/issues/news").await.body.contains("Notizie"));
+    assert!(app.get("/settimanale/atom.xml").await.body.contains("Notizie"));
+}

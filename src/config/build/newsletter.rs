@@ -7,8 +7,8 @@ use chrono_tz::Tz;
 use super::super::model::{Cadence, Newsletter, Source, SourcePlace};
 use super::super::reader::Reader;
 use super::super::values::{self, Problem};
-use crate::issue::Reading;
 use crate::issue::news::Caution;
+use crate::issue::{Languages, Reading};
 use crate::types::{CadenceId, NewsletterId, Secret};
 
 /// Looking at a source more often than this is a busy loop.
@@ -47,7 +47,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let max_new = inherited.number("max_new", 0..=1_000_000);
     let min_length = inherited.number("min_length", 0..=1_000_000);
     let feed_entries = inherited.number("feed_entries", 1..=1000);
-    let reading = reading(r, &section, timezone.unwrap_or(Tz::UTC));
+    let reading = reading(r, &section, timezone.unwrap_or(Tz::UTC), language.as_deref());
     let source = source(r, &section);
     // With a zone that does not parse, the expressions are still worth reading.
     let cadences = cadences(r, &section, timezone.unwrap_or(Tz::UTC));
@@ -94,7 +94,7 @@ impl<F: Fn(&str) -> (String, String)> Inherited<'_, '_, F> {
     }
 }
 
-fn reading(r: &mut Reader<'_>, newsletter: &str, timezone: Tz) -> Option<Reading> {
+fn reading(r: &mut Reader<'_>, newsletter: &str, timezone: Tz, language: Option<&str>) -> Option<Reading> {
     let nothing = ("names no key", "Write it as in date_keys = [\"date\"].");
     let own = format!("{newsletter}.date_keys");
     let date_keys = r.some(&[&own, "defaults.date_keys"], values::metadata_key, nothing);
@@ -104,7 +104,22 @@ fn reading(r: &mut Reader<'_>, newsletter: &str, timezone: Tz) -> Option<Reading
     let only = r.map(&format!("{newsletter}.source.only"));
     // The case of keys does not count in documents either.
     let only = only.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect();
-    Some(Reading { timezone, date_keys: date_keys?, date_sources: date_sources?, only })
+    let languages = languages(r, newsletter, language);
+    Some(Reading { timezone, date_keys: date_keys?, date_sources: date_sources?, only, languages: languages? })
+}
+
+fn languages(r: &mut Reader<'_>, newsletter: &str, own: Option<&str>) -> Option<Languages> {
+    let paths = [format!("{newsletter}.languages"), "defaults.languages".to_owned()];
+    let paths = paths.each_ref().map(String::as_str);
+    let (all, own) = (r.list(&paths, values::language)?, own?.to_owned());
+    if !all.is_empty() && !all.contains(&own) {
+        let found = r.need(&paths)?;
+        let what =
+            format!("does not have {own:?}, the language of this newsletter, so none of its documents would be read");
+        r.refuse(found, Problem::new(&what, None, "Add it, or correct `language`."));
+        return None;
+    }
+    Some(Languages { own, all })
 }
 
 fn source(r: &mut Reader<'_>, newsletter: &str) -> Option<Source> {

@@ -14,6 +14,7 @@ fn usual() -> Reading {
         date_keys: vec!["date".into()],
         date_sources: vec![DateSource::FrontMatter, DateSource::FileName, DateSource::Path, DateSource::Git],
         only: BTreeMap::new(),
+        languages: Languages::default(),
     }
 }
 
