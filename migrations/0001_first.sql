@@ -87,6 +87,14 @@ CREATE TABLE asset (
     PRIMARY KEY (newsletter, path, issue)
 );
 
+-- Former paths of issues, which redirect to where the issue is now.
+CREATE TABLE alias (
+    newsletter TEXT NOT NULL,
+    path       TEXT NOT NULL,
+    issue      TEXT NOT NULL,
+    PRIMARY KEY (newsletter, path, issue)
+);
+
 -- Why documents are not published. Replaced as a whole by each reading.
 CREATE TABLE hold (
     newsletter  TEXT   NOT NULL,

@@ -48,6 +48,14 @@ pub fn unsubscribe(base: &Url, newsletter: &NewsletterId) -> Url {
     below(base, &format!("{newsletter}/unsubscribe/"))
 }
 
+/// A former path of an issue as it is looked up: without slashes at its ends, query and fragment; `None` when nothing is left.
+#[must_use]
+pub fn alias(text: &str) -> Option<String> {
+    let path = text.split(['?', '#']).next()?.trim().trim_matches('/');
+    let path = path.strip_suffix("/index.html").unwrap_or(path);
+    (!path.is_empty() && !path.contains("://")).then(|| path.to_owned())
+}
+
 /// `base` with `path` after its last `/`. Not `Url::join`: that can fail, and reads some paths as URLs of their own.
 fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
@@ -61,6 +69,19 @@ fn below(base: &Url, path: &str) -> Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_alias_is_a_path_without_its_ends() {
+        for (text, path) in [
+            ("/2018-03-29/", Some("2018-03-29")),
+            ("2018/03/news.html", Some("2018/03/news.html")),
+            ("/old/index.html", Some("old")),
+            ("/", None),
+            ("https://example.org/x", None),
+        ] {
+            assert_eq!(alias(text).as_deref(), path, "{text}");
+        }
+    }
 
     #[test]
     fn every_url_is_below_the_base_and_keeps_its_path() {

@@ -10,6 +10,7 @@ use url::Url;
 use crate::delivery::Patience;
 use crate::issue::Reading;
 use crate::issue::news::Caution;
+use crate::issue::permalink::Permalink;
 use crate::schedule::Schedule;
 use crate::types::{CadenceId, EmailAddress, Mailbox, NewsletterId, Secret};
 
@@ -113,6 +114,8 @@ pub struct Newsletter {
     pub reading: Reading,
     /// Where its issues are.
     pub source: Source,
+    /// Where issues stand on the project's own site, instead of on our pages.
+    pub permalink: Option<Permalink>,
     /// How often the source is looked at.
     pub poll: Duration,
     /// How long an issue must be unchanged before it is mailed.

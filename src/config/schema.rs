@@ -84,6 +84,8 @@ pub(super) const KEYS: &[Key] = {
         key("newsletters.*.max_new", Number, "3"),
         key("newsletters.*.min_length", Number, "100"),
         key("newsletters.*.feed_entries", Number, "20"),
+        key("newsletters.*.site", Text, r#""https://example.org/""#),
+        key("newsletters.*.permalink", Text, r#""/blog/:year/:month/:slug/""#),
         key("newsletters.*.source.directory", Text, r#""issues""#),
         key("newsletters.*.source.git", SecretUrl, r#""https://git.example.org/news.git""#),
         key("newsletters.*.source.branch", Text, r#""main""#),

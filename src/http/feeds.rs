@@ -11,6 +11,7 @@ use chrono::{DateTime, Utc};
 use super::Web;
 use super::answer::{ASK, Representation};
 use super::error::Error;
+use super::pages;
 use crate::config::Newsletter;
 use crate::feed::{About, Feed, Format};
 use crate::site;
@@ -66,15 +67,17 @@ impl Feeds {
     }
 }
 
-/// `GET /{newsletter}/{atom.xml, rss.xml, feed.json}`
+/// `GET /{newsletter}/{atom.xml, rss.xml, feed.json}`; any other name may be a former path of an issue.
 pub(super) async fn feed(
     State(web): State<Web>,
     Path((name, file)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let newsletter = web.newsletter(&name)?;
-    let format = Format::ALL.into_iter().find(|format| format.file_name() == file).ok_or(Error::NotFound)?;
-    current(&web, newsletter).await?.answer(format, &headers)
+    match Format::ALL.into_iter().find(|format| format.file_name() == file) {
+        Some(format) => current(&web, newsletter).await?.answer(format, &headers),
+        None => pages::moved(&web, newsletter, &file).await,
+    }
 }
 
 /// The feeds as of now; while the database is away, those we have.

@@ -48,7 +48,7 @@ pub fn public(web: Web) -> Router {
             &at("{newsletter}/unsubscribe/{token}"),
             get(subscriptions::ask_unsubscribe).post(subscriptions::unsubscribe),
         )
-        .route(&at("{newsletter}/{file}"), get(feeds::feed))
+        .route(&at("{newsletter}/{*path}"), get(feeds::feed))
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(map_response_with_state(web.clone(), error::dress))

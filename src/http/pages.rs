@@ -85,6 +85,13 @@ pub(super) async fn issue(
     Ok(answer::page(&headers, page.render(web.templates())?))
 }
 
+/// Redirects for good to the issue that was at this path before.
+pub(super) async fn moved(web: &Web, newsletter: &Newsletter, path: &str) -> Result<Response, Error> {
+    let path = site::alias(path).ok_or(Error::NotFound)?;
+    let url = web.store().redirect(&newsletter.id, &path).await?.ok_or(Error::NotFound)?;
+    Ok(Redirect::permanent(&url).into_response())
+}
+
 /// The issues after and before one, in an archive with the newest first.
 fn neighbours<'a>(archive: &'a [IssueHead], slug: &str) -> (Option<&'a IssueHead>, Option<&'a IssueHead>) {
     let Some(at) = archive.iter().position(|head| head.slug.as_str() == slug) else { return (None, None) };

@@ -9,8 +9,22 @@ use super::Issue;
 #[must_use]
 pub fn content_hash(issue: &Issue) -> String {
     // Exhaustive, so that a new field cannot be forgotten here.
-    let Issue { id: _, title, date, authors, tags, language, summary, slug: _, image, draft: _, body, body_line: _ } =
-        issue;
+    let Issue {
+        id: _,
+        title,
+        date,
+        authors,
+        tags,
+        language,
+        summary,
+        slug: _,
+        image,
+        draft: _,
+        permalink: _,
+        aliases: _,
+        body,
+        body_line: _,
+    } = issue;
     let mut parts = Parts(digest::Context::new(&digest::SHA256));
     parts.text(title);
     parts.text(&date.to_rfc3339());
@@ -74,6 +88,8 @@ mod tests {
             slug: Slug::parse("news").unwrap(),
             image: None,
             draft: false,
+            permalink: None,
+            aliases: vec![],
             body: "Body\n".into(),
             body_line: 5,
         }
@@ -87,6 +103,8 @@ mod tests {
             id: IssueId::parse("x").ok(),
             slug: Slug::parse("new").unwrap(),
             draft: true,
+            permalink: Some("x".into()),
+            aliases: vec!["x".into()],
             body_line: 9,
             ..issue()
         };

@@ -8,6 +8,7 @@ pub mod identity;
 mod language;
 pub mod news;
 pub mod parse;
+pub mod permalink;
 pub mod revision;
 
 pub use hash::content_hash;

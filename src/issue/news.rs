@@ -165,6 +165,8 @@ mod tests {
             slug: Slug::parse("a").unwrap(),
             image: None,
             draft: false,
+            permalink: None,
+            aliases: vec![],
             body: body.into(),
             body_line: 1,
         }

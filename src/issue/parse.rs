@@ -19,7 +19,7 @@ use heading::Heading;
 
 /// Counts the ways of reading. To be raised when the same document gives another issue than before, so that every
 /// document is read again.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Bytes of the largest document that is read. A long issue has 100 KB; mail clients cut a message at that size.
 pub const MAX_DOCUMENT: u64 = 1024 * 1024;
@@ -78,6 +78,10 @@ pub struct Issue {
     pub image: Option<String>,
     /// Not to be published.
     pub draft: bool,
+    /// The public path or URL that the editor wrote, for [`super::permalink`].
+    pub permalink: Option<String>,
+    /// Paths under which the issue was found before, as written.
+    pub aliases: Vec<String>,
     /// The Markdown after the front matter. Lines end with `\n`.
     pub body: String,
     /// Line of the file on which the body starts, from 1.
@@ -118,6 +122,8 @@ pub fn parse(document: &Document, reading: &Reading) -> Result<Option<Issue>, Fi
         slug: slug(&fields, document, &reading.languages, &title)?,
         image: optional(&["image"], "cover.png")?,
         draft: draft(&fields)?,
+        permalink: optional(&["permalink", "url", "path"], "/news/2020/march/")?,
+        aliases: fields.list(&["aliases", "redirect_from"], Many::No, "/news/march/")?,
         title,
         body,
         body_line: parts.body_line,

@@ -36,8 +36,9 @@ pub struct Links {
     pub path: String,
     /// Public URL of the issue: fragment links point to it.
     pub issue: Url,
-    /// URL below which files of the source are served, ending with `/`: `files` + path of the file.
-    pub files: Url,
+    /// URL below which files of the source are served, ending with `/`: `files` + path of the file. `None` when the issue
+    /// stands on another site: what it shows is there, relative to its URL.
+    pub files: Option<Url>,
     /// Public URLs of the newsletter's documents by path, so that a link to `../2020/02.md` reaches the page of that issue.
     pub documents: std::sync::Arc<std::collections::HashMap<String, Url>>,
 }
@@ -128,7 +129,7 @@ pub(crate) mod fixture {
         Links {
             path: "2026/03/index.md".to_owned(),
             issue: url("https://news.example.org/2026/march/"),
-            files: url("https://news.example.org/files/"),
+            files: Some(url("https://news.example.org/files/")),
             documents: HashMap::from([("2026/02/index.md".to_owned(), february)]).into(),
         }
     }
@@ -145,6 +146,8 @@ pub(crate) mod fixture {
             slug: Slug::parse("march").unwrap(),
             image: None,
             draft: false,
+            permalink: None,
+            aliases: vec![],
             body: body.to_owned(),
             body_line: 1,
         }

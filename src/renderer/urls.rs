@@ -78,7 +78,11 @@ fn relative(text: &str, links: &Links) -> Option<Target> {
         return None;
     }
     let rest = url.as_str().strip_prefix(ROOT)?;
-    let url = Url::parse(&format!("{}{rest}", links.files)).ok()?;
+    let Some(files) = &links.files else {
+        // On another site the issue's own URL is the base, as for a browser there.
+        return links.issue.join(text).ok().map(|url| Target::outside(&url));
+    };
+    let url = Url::parse(&format!("{files}{rest}")).ok()?;
     Some(Target { url: url.as_str().to_owned(), file: Some(path) })
 }
 

@@ -53,7 +53,7 @@ impl Store {
     /// Every issue ever seen, also withdrawn ones.
     pub async fn known_issues(&self, newsletter: &NewsletterId) -> Result<Vec<KnownIssue>, StoreError> {
         let sql = concat!(
-            "SELECT i.issue, i.slug, i.number, i.published, r.path, r.blob, r.content_hash, r.updated_at, ",
+            "SELECT i.issue, i.slug, i.number, i.published, r.path, r.blob, r.content_hash, r.url, r.updated_at, ",
             mail_columns!(),
             ", (SELECT COUNT(*) FROM mailing_issue m WHERE m.newsletter = i.newsletter AND m.issue = i.issue) AS mailings",
             newest!(),
@@ -67,6 +67,7 @@ impl Store {
                 slug: row.parsed("slug", Slug::parse)?,
                 number: row.int("number")?,
                 content_hash: row.text("content_hash")?,
+                url: row.text("url")?,
                 updated: row.time("updated_at")?,
                 published: row.int("published")? == 1,
                 mail: mail(row)?,
@@ -125,6 +126,18 @@ impl Store {
         );
         let row = self.pool.fetch_optional(sql, args![newsletter, slug]).await?;
         row.map(|row| Ok((revision(&row)?, row.int("published")? == 1))).transpose()
+    }
+
+    /// The public URL of the published issue that was at this path before.
+    pub async fn redirect(&self, newsletter: &NewsletterId, path: &str) -> Result<Option<String>, StoreError> {
+        let sql = concat!(
+            "SELECT r.url",
+            newest!(),
+            "JOIN alias a ON a.newsletter = i.newsletter AND a.issue = i.issue \
+             WHERE a.newsletter = $1 AND a.path = $2 AND i.published = 1 ORDER BY r.written_at DESC, r.issue LIMIT 1"
+        );
+        let row = self.pool.fetch_optional(sql, args![newsletter, path]).await?;
+        row.map(|row| row.text("url")).transpose()
     }
 
     /// Whether a published issue shows this file.

@@ -41,6 +41,8 @@ pub struct KnownIssue {
     pub number: i64,
     /// Hash of the fields and body of its newest revision.
     pub content_hash: String,
+    /// Public URL of its newest revision.
+    pub url: String,
     /// When the content of its newest revision last changed.
     pub updated: DateTime<Utc>,
     /// In feeds and archive, as opposed to withdrawn.
@@ -77,6 +79,8 @@ pub struct PublishedIssue {
     pub revision: Revision,
     /// Hash of the document's fields and body.
     pub content_hash: String,
+    /// Former paths, as [`crate::site::alias`] gives them.
+    pub aliases: Vec<String>,
     /// Where it stands with mail. What an operator decided meanwhile (and the archive) stays; `news_at` is set when it first becomes news.
     pub mail: Mail,
     /// Whether the content changed, so that the settle time starts again (`seen_at` = now).

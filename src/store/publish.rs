@@ -56,7 +56,7 @@ async fn publish(tx: &mut Tx, publication: &Publication) -> Result<(), Fault> {
 
 /// Writes an issue with its newest revision; whether readers see a difference.
 async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>) -> Result<bool, Fault> {
-    let PublishedIssue { revision: new, content_hash, mail, changed } = published;
+    let PublishedIssue { revision: new, content_hash, aliases, mail, changed } = published;
     let before = seen_by_readers(tx, &new.newsletter, &new.issue).await?;
     let sql = "INSERT INTO issue (newsletter, issue, number, slug, published, news_at, seen_at, mail) \
          VALUES ($1, $2, $3, $4, 1, NULL, $5, $6) ON CONFLICT (newsletter, issue) DO UPDATE SET number = excluded.number, \
@@ -68,6 +68,11 @@ async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>
     tx.execute("DELETE FROM asset WHERE newsletter = $1 AND issue = $2", args![&new.newsletter, &new.issue]).await?;
     for path in &new.content.assets {
         let sql = "INSERT INTO asset (newsletter, path, issue) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+        tx.execute(sql, args![&new.newsletter, path, &new.issue]).await?;
+    }
+    tx.execute("DELETE FROM alias WHERE newsletter = $1 AND issue = $2", args![&new.newsletter, &new.issue]).await?;
+    for path in aliases {
+        let sql = "INSERT INTO alias (newsletter, path, issue) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         tx.execute(sql, args![&new.newsletter, path, &new.issue]).await?;
     }
     // Where a document was found is no concern of readers.

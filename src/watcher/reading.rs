@@ -48,8 +48,8 @@ struct Found<'a> {
 /// What reading and rendering depend on besides the documents. When it changes, everything is read and rendered again.
 /// Only what then reads otherwise counts as changed content.
 pub(super) fn fingerprint(newsletter: &Newsletter, base: &Url) -> String {
-    let (reading, folder) = (&newsletter.reading, &newsletter.source.folder);
-    format!("{} {} {base} {reading:?} {folder}", renderer::VERSION, issue::VERSION)
+    let Newsletter { reading, permalink, source, .. } = newsletter;
+    format!("{} {} {base} {reading:?} {permalink:?} {}", renderer::VERSION, issue::VERSION, source.folder)
 }
 
 impl Reading {
@@ -106,26 +106,51 @@ impl Reading {
     fn issues(&self, parsed: &Parsing, matches: &[Match]) -> Vec<PublishedIssue> {
         let known: HashMap<&IssueId, &KnownIssue> = self.known.iter().map(|known| (&known.issue, known)).collect();
         let slugs = self.slugs(parsed, matches, &known);
-        let url = |slug: &Slug| site::issue(&self.base, &self.newsletter.id, slug);
-        let documents: HashMap<String, Url> =
-            matches.iter().filter_map(|m| Some((m.path.clone(), url(slugs.get(&m.issue)?)))).collect();
-        let documents = Arc::new(documents);
+        let urls = self.urls(parsed, matches, &known, &slugs);
+        let documents = matches.iter().filter_map(|m| Some((m.path.clone(), urls.get(&m.issue)?.clone())));
+        let documents: Arc<HashMap<String, Url>> = Arc::new(documents.collect());
         let fresh = matches.iter().filter(|found| !known.contains_key(&found.issue)).count();
         let mut issues = Vec::new();
         for found in matches {
-            let (Some((document, issue)), Some(slug)) = (parsed.get(&found.path), slugs.get(&found.issue)) else {
+            let (slug, url) = (slugs.get(&found.issue), urls.get(&found.issue));
+            let (Some((document, issue)), Some(slug), Some(url)) = (parsed.get(&found.path), slug, url) else {
                 continue;
             };
             let links = Links {
                 path: document.path.clone(),
-                issue: url(slug),
-                files: site::files(&self.base, &self.newsletter.id),
+                issue: url.clone(),
+                files: self.is_ours(url).then(|| site::files(&self.base, &self.newsletter.id)),
                 documents: Arc::clone(&documents),
             };
             let before = known.get(&found.issue).copied();
             issues.push(self.published(&Found { document, issue, id: &found.issue, slug, before, links, fresh }));
         }
         issues
+    }
+
+    /// The public URL of every issue that is there: on the project's site where a rule or the document says so, else our page. Of one
+    /// that was not read this time, the URL it has.
+    fn urls(
+        &self,
+        parsed: &Parsing,
+        matches: &[Match],
+        known: &HashMap<&IssueId, &KnownIssue>,
+        slugs: &HashMap<IssueId, Slug>,
+    ) -> HashMap<IssueId, Url> {
+        let rule = self.newsletter.permalink.as_ref();
+        let url = |found: &Match| match (parsed.get(&found.path), known.get(&found.issue)) {
+            (Some((_, issue)), _) => rule
+                .and_then(|rule| rule.url(issue, &found.path))
+                .or_else(|| Some(site::issue(&self.base, &self.newsletter.id, slugs.get(&found.issue)?))),
+            (None, Some(known)) => Url::parse(&known.url).ok(),
+            (None, None) => None,
+        };
+        matches.iter().filter_map(|found| Some((found.issue.clone(), url(found)?))).collect()
+    }
+
+    /// Whether a public URL is one of our pages.
+    fn is_ours(&self, url: &Url) -> bool {
+        url.as_str().starts_with(site::home(&self.base, &self.newsletter.id).as_str())
     }
 
     /// The slug of every issue that is there: the one it has, else its own, counted up where another issue has it.
@@ -182,7 +207,8 @@ impl Reading {
         };
         // What was away and is back has to settle again.
         let changed = changed || before.is_some_and(|known| !known.published);
-        PublishedIssue { revision, content_hash, mail, changed }
+        let aliases = issue.aliases.iter().filter_map(|alias| site::alias(alias)).collect();
+        PublishedIssue { revision, content_hash, aliases, mail, changed }
     }
 }
 

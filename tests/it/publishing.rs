@@ -242,3 +242,37 @@ async fn what_only_leaves_out_leaves_the_feed_when_the_configuration_changes_and
     app.watch().await.unwrap();
     assert!(app.get("/weekly/atom.xml").await.body.contains("essay.md"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn issues_may_stand_on_the_projects_own_site_and_old_paths_lead_to_them() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    let with = |title: &str, more: &str| {
+        issue(title, &format!("2026-02-05\n{more}"), "Text, [next](two.md) and ![chart](chart.png).")
+    };
+    std::fs::write(app.path("issues/one.md"), with("One", "aliases: [/2018-03-29/, old/one.html]")).unwrap();
+    std::fs::write(app.path("issues/two.md"), with("Two", "permalink: /special/")).unwrap();
+    app.watch().await.unwrap();
+    for old in ["2018-03-29", "2018-03-29/", "old/one.html"] {
+        let answer = app.get(&format!("/weekly/{old}")).await;
+        assert_eq!(
+            (answer.status, answer.header("location")),
+            (308, format!("{}/weekly/issues/one", app.url).as_str())
+        );
+    }
+    assert_eq!(app.get("/weekly/nothing/here").await.status, 404);
+
+    let text = std::fs::read_to_string(app.config_path()).unwrap();
+    let rule = "min_length = 1\nsite = \"https://project.example/\"\npermalink = \"/blog/:year/:month/:slug/\"\n";
+    std::fs::write(app.config_path(), text.replace("min_length = 1\n", rule)).unwrap();
+    app.restart().await;
+    app.watch().await.unwrap();
+    let feed = app.get("/weekly/atom.xml").await.body;
+    for url in [
+        "https://project.example/blog/2026/02/one/",
+        "https://project.example/special/",
+        "https://project.example/blog/2026/02/one/chart.png",
+    ] {
+        assert!(feed.contains(url), "{url} in {feed}");
+    }
+    assert!(!feed.contains("/weekly/files/"), "what an issue shows is on its own site");
+}

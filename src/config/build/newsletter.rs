@@ -8,6 +8,7 @@ use super::super::model::{Cadence, Newsletter, Source, SourcePlace};
 use super::super::reader::Reader;
 use super::super::values::{self, Problem};
 use crate::issue::news::Caution;
+use crate::issue::permalink::Permalink;
 use crate::issue::{Languages, Reading};
 use crate::types::{CadenceId, NewsletterId, Secret};
 
@@ -48,6 +49,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let min_length = inherited.number("min_length", 0..=1_000_000);
     let feed_entries = inherited.number("feed_entries", 1..=1000);
     let reading = reading(r, &section, timezone.unwrap_or(Tz::UTC), language.as_deref());
+    let permalink = permalink(r, &section);
     let source = source(r, &section);
     // With a zone that does not parse, the expressions are still worth reading.
     let cadences = cadences(r, &section, timezone.unwrap_or(Tz::UTC));
@@ -62,6 +64,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         from,
         timezone: timezone?,
         reading: reading?,
+        permalink: permalink?,
         source: source?,
         poll: poll?,
         settle: settle?,
@@ -120,6 +123,22 @@ fn languages(r: &mut Reader<'_>, newsletter: &str, own: Option<&str>) -> Option<
         return None;
     }
     Some(Languages { own, all })
+}
+
+fn permalink(r: &mut Reader<'_>, newsletter: &str) -> Option<Option<Permalink>> {
+    let own = |key: &str| format!("{newsletter}.{key}");
+    let site = r.may(&[&own("site")], values::base_url)?;
+    let pattern = r.may(&[&own("permalink")], values::permalink)?;
+    match (site, pattern) {
+        (Some(site), pattern) => Some(Some(Permalink { site, pattern })),
+        (None, None) => Some(None),
+        (None, Some(_)) => {
+            let found = r.need(&[&own("permalink")])?;
+            let remedy = "Write site = \"https://example.org/\", or remove it.";
+            r.refuse(found, Problem::new("is a rule for the project's own site, and `site` is not set", None, remedy));
+            None
+        }
+    }
 }
 
 fn source(r: &mut Reader<'_>, newsletter: &str) -> Option<Source> {

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 pub(super) use places::{base_url, branch, database_url, folder, hello, host, is_loopback, listen, path, repository};
 
 use super::schema::nearest;
-use crate::issue::DateSource;
+use crate::issue::{DateSource, permalink};
 use crate::schedule::{Schedule, ScheduleError};
 use crate::types::{EmailAddress, Mailbox};
 
@@ -118,6 +118,14 @@ pub(super) fn pattern(text: &str) -> Result<String, Problem> {
             Err(Problem::new("is not a pattern", error.kind().to_string(), remedy))
         }
     }
+}
+
+/// A rule for the path of an issue.
+pub(super) fn permalink(text: &str) -> Result<String, Problem> {
+    let Some(unknown) = permalink::unknown_placeholder(text) else { return Ok(text.to_owned()) };
+    let known = permalink::PLACEHOLDERS.map(|(name, _)| format!(":{name}")).join(", ");
+    let why = format!(":{unknown} is no placeholder");
+    Err(Problem::new("is not a rule for paths", why, format!("Write one of {known}.")))
 }
 
 /// A key of the metadata of documents, in lower case.

@@ -46,6 +46,8 @@ fn a_full_header_fills_every_field() {
         slug: Slug::parse("march-2020").unwrap(),
         image: Some("images/rose.jpg".into()),
         draft: false,
+        permalink: None,
+        aliases: vec![],
         body: "Body\n".into(),
         body_line: 17,
     };

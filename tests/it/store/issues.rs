@@ -62,7 +62,7 @@ fn publication(w: &World, at: DateTime<Utc>, issues: Vec<PublishedIssue>) -> Pub
 
 fn published(revision: Revision, news: bool) -> PublishedIssue {
     let mail = if news { Mail::News } else { Mail::Archive };
-    PublishedIssue { revision, content_hash: "hash".into(), mail, changed: true }
+    PublishedIssue { revision, content_hash: "hash".into(), aliases: vec![], mail, changed: true }
 }
 
 async fn an_issue_reads_back_as_it_was_published(w: World) {
