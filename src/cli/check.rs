@@ -13,7 +13,7 @@ use crate::config::{Config, Newsletter};
 use crate::content::Source;
 use crate::issue::identity::{Parsed, match_up};
 use crate::issue::{self, Issue};
-use crate::renderer::Templates;
+use crate::renderer::{self, Templates};
 use crate::types::Finding;
 
 /// Check the configuration and every document, without a database. The exit status is 1 when something is wrong.
@@ -30,6 +30,8 @@ pub struct Check {
 struct Report {
     newsletters: Vec<Checked>,
     findings: Vec<Line>,
+    /// What is left out of documents that are published all the same.
+    warnings: Vec<Line>,
     errors: Vec<String>,
 }
 
@@ -78,10 +80,18 @@ impl Check {
         let snapshot = source.snapshot(Duration::from_secs(self.timeout)).await?;
         let documents = source.read(&snapshot, &snapshot.documents).await?;
         let reading = issue::Reading { timezone: newsletter.timezone };
-        let (mut findings, mut issues) = (snapshot.refused, Vec::new());
+        let (mut findings, mut warnings, mut issues) = (snapshot.refused, Vec::new(), Vec::new());
         for read in documents {
             match read.and_then(|document| issue::parse(&document, &reading).map(|issue| (document.path, issue))) {
-                Ok(found) => issues.push(found),
+                // A draft may be a template.
+                Ok((path, issue)) if issue.draft => issues.push((path, issue)),
+                Ok((path, issue)) => match renderer::check(&issue, &path) {
+                    Ok(found) => {
+                        warnings.extend(found);
+                        issues.push((path, issue));
+                    }
+                    Err(finding) => findings.push(finding),
+                },
                 Err(finding) => findings.push(finding),
             }
         }
@@ -91,6 +101,7 @@ impl Check {
         findings.sort_by(|a, b| (&a.place.path, a.place.line).cmp(&(&b.place.path, b.place.line)));
         report.newsletters.push(Checked::new(newsletter, &issues));
         report.findings.extend(findings.iter().map(|finding| Line::new(newsletter, finding)));
+        report.warnings.extend(warnings.iter().map(|finding| Line::new(newsletter, finding)));
         Ok(())
     }
 }
@@ -125,6 +136,9 @@ impl Report {
         } else {
             for line in &self.findings {
                 println!("{}", line.text);
+            }
+            for line in &self.warnings {
+                println!("warning: {}", line.text);
             }
             for error in &self.errors {
                 println!("error: {error}");

@@ -57,13 +57,17 @@ pub enum Rule {
     NoDate,
     /// Two documents claim the same identity or the same slug.
     Duplicate,
+    /// The text is made by a site generator: loops, includes, links that a template fills in.
+    NeedsGenerator,
+    /// Something that only a site generator understands is left out; the rest is published.
+    TemplateRemains,
     /// The path is one that is never read: a link, a submodule, an odd name.
     UnsafePath,
 }
 
 impl Rule {
     /// Every rule, for `--help` and for reading the wire form back.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::NotUtf8,
         Self::TooLarge,
         Self::BrokenFrontMatter,
@@ -71,6 +75,8 @@ impl Rule {
         Self::NoTitle,
         Self::NoDate,
         Self::Duplicate,
+        Self::NeedsGenerator,
+        Self::TemplateRemains,
         Self::UnsafePath,
     ];
 
@@ -85,6 +91,8 @@ impl Rule {
             Self::NoTitle => "no-title",
             Self::NoDate => "no-date",
             Self::Duplicate => "duplicate",
+            Self::NeedsGenerator => "needs-generator",
+            Self::TemplateRemains => "template-remains",
             Self::UnsafePath => "unsafe-path",
         }
     }
