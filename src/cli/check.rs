@@ -13,7 +13,7 @@ use crate::config::{Config, Newsletter};
 use crate::content::Source;
 use crate::issue::identity::{Parsed, match_up};
 use crate::issue::{self, Issue};
-use crate::renderer::Templates;
+use crate::renderer::{self, Templates};
 use crate::types::Finding;
 
 /// Check the configuration and every document, without a database. The exit status is 1 when something is wrong.
@@ -30,6 +30,8 @@ pub struct Check {
 struct Report {
     newsletters: Vec<Checked>,
     findings: Vec<Line>,
+    /// What is left out of documents that are published all the same.
+    warnings: Vec<Line>,
     errors: Vec<String>,
 }
 
@@ -80,13 +82,21 @@ impl Check {
     ) -> Result<(), crate::content::SourceError> {
         let snapshot = source.snapshot(Duration::from_secs(self.timeout)).await?;
         let documents = source.read_dated(&snapshot, &snapshot.documents, &newsletter.reading).await?;
-        let (mut findings, mut issues, mut others) = (snapshot.refused, Vec::new(), 0);
+        let (mut findings, mut warnings, mut issues, mut others) = (snapshot.refused, Vec::new(), Vec::new(), 0);
         for read in documents {
             match read
                 .and_then(|document| issue::parse(&document, &newsletter.reading).map(|issue| (document.path, issue)))
             {
-                Ok((path, Some(issue))) => issues.push((path, issue)),
                 Ok((_, None)) => others += 1,
+                // A draft may be a template.
+                Ok((path, Some(issue))) if issue.draft => issues.push((path, issue)),
+                Ok((path, Some(issue))) => match renderer::check(&issue, &path) {
+                    Ok(found) => {
+                        warnings.extend(found);
+                        issues.push((path, issue));
+                    }
+                    Err(finding) => findings.push(finding),
+                },
                 Err(finding) => findings.push(finding),
             }
         }
@@ -96,6 +106,7 @@ impl Check {
         findings.sort_by(|a, b| (&a.place.path, a.place.line).cmp(&(&b.place.path, b.place.line)));
         report.newsletters.push(Checked::new(newsletter, &issues, others));
         report.findings.extend(findings.iter().map(|finding| Line::new(newsletter, finding)));
+        report.warnings.extend(warnings.iter().map(|finding| Line::new(newsletter, finding)));
         Ok(())
     }
 }
@@ -130,6 +141,9 @@ impl Report {
         } else {
             for line in &self.findings {
                 println!("{}", line.text);
+            }
+            for line in &self.warnings {
+                println!("warning: {}", line.text);
             }
             for error in &self.errors {
                 println!("error: {error}");

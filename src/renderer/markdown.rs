@@ -2,9 +2,11 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use pulldown_cmark::{Event, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream};
+use pulldown_cmark::{CowStr, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd, TextMergeStream};
 
 use super::autolink;
+use super::guard::{self, Part};
+use super::raw::{self, Piece};
 
 /// Containers inside one another; deeper ones are left out and their content stays. People stop at five, and
 /// some HTML parsers and mail programs slow down or give up at some hundred.
@@ -28,21 +30,41 @@ pub(super) struct Note<'a> {
     pub events: Vec<Event<'a>>,
 }
 
+/// The Markdown that we read.
+pub(super) fn options() -> Options {
+    Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_FOOTNOTES
+        | Options::ENABLE_GFM
+}
+
 impl<'a> Markdown<'a> {
     /// Reads a document. Bare URLs become links, as GFM has it; an HTML block is one event.
     pub fn read(text: &'a str) -> Self {
-        let options = Options::ENABLE_TABLES
-            | Options::ENABLE_STRIKETHROUGH
-            | Options::ENABLE_TASKLISTS
-            | Options::ENABLE_FOOTNOTES
-            | Options::ENABLE_GFM;
         let mut reader = Reader::default();
-        for event in TextMergeStream::new(Parser::new_ext(text, options)) {
+        for event in TextMergeStream::new(Parser::new_ext(text, options())) {
             reader.take(event);
         }
         let notes = in_order(&reader.body, reader.notes);
         let numbers = notes.iter().zip(1..).map(|(note, number)| (note.name.clone(), number)).collect();
         Self { body: reader.body, notes, numbers }
+    }
+
+    /// Leaves out a heading at the start that says what the title says, which every page and mail shows above the text.
+    pub fn without_title(mut self, title: &str) -> Self {
+        let blank = |piece: &Piece| matches!(piece, Piece::Text(text) if text.trim().is_empty());
+        let says_nothing = |event: &Event| matches!(event, Event::Html(html) if raw::read(html).iter().all(blank));
+        let start = self.body.iter().position(|event| !says_nothing(event)).unwrap_or_default();
+        let heading = self.body.get(start..).unwrap_or_default();
+        let end = heading.iter().position(|event| *event == Event::End(TagEnd::Heading(HeadingLevel::H1)));
+        if let (Some(Event::Start(Tag::Heading { level: HeadingLevel::H1, .. })), Some(end)) = (heading.first(), end) {
+            let same = plain(heading.get(..end).unwrap_or_default()).split_whitespace().eq(title.split_whitespace());
+            if same {
+                self.body.drain(start..=start + end);
+            }
+        }
+        self
     }
 
     /// The number of a footnote, from 1.
@@ -84,6 +106,10 @@ struct Reader<'a> {
     in_note: bool,
     /// Inside a link, an image or a code block, where a URL is no link of its own.
     literal: usize,
+    code: bool,
+    images: usize,
+    /// Inside a link of raw HTML.
+    anchor: bool,
     html: Option<String>,
 }
 
@@ -96,16 +122,50 @@ impl<'a> Reader<'a> {
                 Some(block) => block.push_str(&html),
                 None => self.push(Event::Html(html)),
             },
-            Event::Text(text) if self.literal == 0 => {
-                for event in autolink::events(text) {
-                    self.push(event);
+            Event::Text(text) if !self.code && guard::has_mark(&text) => self.marked(&text),
+            Event::Text(text) => self.text(text),
+            Event::InlineHtml(html) => {
+                for piece in raw::read(&html) {
+                    match piece {
+                        Piece::Open(name, _) if name == "a" => self.anchor = true,
+                        Piece::Close(name) if name == "a" => self.anchor = false,
+                        _ => {}
+                    }
                 }
+                self.push(Event::InlineHtml(html));
             }
             event => self.push(event),
         }
     }
 
+    fn text(&mut self, text: CowStr<'a>) {
+        if self.literal > 0 || self.anchor {
+            return self.push(Event::Text(text));
+        }
+        for event in autolink::events(text) {
+            self.push(event);
+        }
+    }
+
+    /// Text with marks of a template, as `\{%` puts them there: readers see them as code. The text of an image has no code.
+    fn marked(&mut self, text: &str) {
+        if self.images > 0 {
+            return self.push(Event::Text(guard::without_marks(text).into()));
+        }
+        for part in guard::parts(text) {
+            match part {
+                Part::Plain(text) => self.text(text.to_owned().into()),
+                Part::Mark(mark) => self.push(Event::Code(mark.to_owned().into())),
+            }
+        }
+    }
+
     fn start(&mut self, tag: Tag<'a>) {
+        match &tag {
+            Tag::CodeBlock(_) => self.code = true,
+            Tag::Image { .. } => self.images += 1,
+            _ => {}
+        }
         let keep = match &tag {
             Tag::FootnoteDefinition(name) => {
                 self.in_note = true;
@@ -130,7 +190,13 @@ impl<'a> Reader<'a> {
 
     fn end(&mut self, end: TagEnd) {
         let kept = self.open.pop().unwrap_or_default();
+        self.anchor &= inline(&end);
         self.literal -= usize::from(literal(&end));
+        match end {
+            TagEnd::CodeBlock => self.code = false,
+            TagEnd::Image => self.images = self.images.saturating_sub(1),
+            _ => {}
+        }
         match end {
             TagEnd::FootnoteDefinition => self.in_note = false,
             TagEnd::HtmlBlock => {
@@ -173,21 +239,38 @@ pub(super) fn link_to(url: String) -> Tag<'static> {
     Tag::Link { link_type: LinkType::Autolink, dest_url: url.into(), title: "".into(), id: "".into() }
 }
 
-/// The plain text of inline events: no markup, no images, no footnote marks; breaks are spaces.
+/// The plain text of inline events: no markup, no images, no footnote marks; breaks are spaces. Code that would look like a
+/// template remain has backticks around it.
 pub(super) fn plain(events: &[Event]) -> String {
     let mut text = String::new();
-    let mut images = 0_usize;
+    let (mut images, mut block) = (0_usize, false);
     for event in events {
         match event {
             Event::Start(Tag::Image { .. }) => images += 1,
             Event::End(TagEnd::Image) => images = images.saturating_sub(1),
-            Event::Text(part) | Event::Code(part) if images == 0 => text.push_str(part),
+            Event::Start(Tag::CodeBlock(_)) => block = true,
+            Event::End(TagEnd::CodeBlock) => {
+                block = false;
+                text.push(' ');
+            }
+            Event::Code(part) if images == 0 && guard::has_mark(part) => push_code(&mut text, part),
+            Event::Text(part) if block && guard::has_mark(part) => push_code(&mut text, part),
+            Event::Text(part) | Event::Code(part) if images == 0 => {
+                guard::seam(&mut text, part);
+                text.push_str(part);
+            }
             Event::SoftBreak | Event::HardBreak => text.push(' '),
             Event::End(end) if !inline(end) => text.push(' '),
             _ => {}
         }
     }
     text
+}
+
+/// Code with backticks; two in a row stay two.
+pub(super) fn push_code(text: &mut String, code: &str) {
+    let gap = if text.ends_with('`') { " " } else { "" };
+    text.push_str(&format!("{gap}`{code}`"));
 }
 
 #[cfg(test)]
@@ -201,6 +284,42 @@ mod tests {
         assert_eq!(names, ["b", "a", "c"]);
         assert_eq!((markdown.number("a"), markdown.number("d")), (Some(2), None));
         assert_eq!(plain(&markdown.body).trim(), "A and .");
+    }
+
+    #[test]
+    fn a_heading_that_repeats_the_title_is_left_out() {
+        for (text, rest) in [
+            ("# March  *2026*\n\nText", "Text"),
+            ("<!-- x -->\n\n# March 2026\nText", "Text"),
+            ("March 2026\n===\nText", "Text"),
+            ("## March 2026\n\nText", "March 2026 Text"),
+            ("Text\n\n# March 2026", "Text March 2026"),
+            ("# March\n\nText", "March Text"),
+        ] {
+            let markdown = Markdown::read(text).without_title("March 2026");
+            assert_eq!(plain(&markdown.body).split_whitespace().collect::<Vec<_>>().join(" "), rest, "{text}");
+        }
+    }
+
+    #[test]
+    fn marks_of_templates_in_text_are_code() {
+        let markdown = Markdown::read("a \\{% if x %} [&#123;{< y](z) ![\\{% i](j) `{% c` https://example.org");
+        let codes: Vec<_> =
+            markdown.body.iter().filter_map(|e| if let Event::Code(c) = e { Some(&**c) } else { None }).collect();
+        assert_eq!(codes, ["{% if x %}", "{{<", "{% c"]);
+        assert!(!markdown.body.iter().any(|e| matches!(e, Event::Text(text) if guard::has_mark(text))));
+        assert!(markdown.body.iter().any(|e| matches!(e, Event::Start(Tag::Link { .. }))));
+    }
+
+    #[test]
+    fn a_url_in_a_link_of_raw_html_is_no_second_link() {
+        let links = |text: &str| {
+            let markdown = Markdown::read(text);
+            markdown.body.iter().filter(|event| matches!(event, Event::Start(Tag::Link { .. }))).count()
+        };
+        assert_eq!(links("a <a href=x>https://example.org *https://example.org*</a>"), 0);
+        assert_eq!(links("a <a href=x>b</a> https://example.org"), 1);
+        assert_eq!(links("a <a href=x>b\n\nhttps://example.org"), 1);
     }
 
     #[test]

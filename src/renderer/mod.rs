@@ -1,12 +1,16 @@
 //! The renderer: Markdown to sanitised HTML and plain text, and templates to pages and mails. Pure once templates are loaded.
 
 mod autolink;
+mod check;
+mod documents;
+mod guard;
 mod html;
 mod lines;
 pub mod mails;
 mod markdown;
 pub mod pages;
 mod raw;
+mod remains;
 mod sanitise;
 mod table;
 mod templates;
@@ -14,6 +18,8 @@ mod text;
 mod urls;
 mod wrap;
 
+pub use check::check;
+pub use documents::Documents;
 pub use templates::{TemplateError, Templates};
 
 use pulldown_cmark::{Event, Tag, TagEnd};
@@ -24,7 +30,7 @@ use markdown::Markdown;
 use sanitise::{Assets, Audience};
 
 /// Changes whenever the same Markdown would render differently, so that the watcher renders everything again.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// About two sentences: what a feed reader shows in its list and a mail program beside the subject.
 const SUMMARY: usize = 300;
@@ -40,14 +46,15 @@ pub struct Links {
     /// stands on another site: what it shows is there, relative to its URL.
     pub files: Option<Url>,
     /// Public URLs of the newsletter's documents by path, so that a link to `../2020/02.md` reaches the page of that issue.
-    pub documents: std::sync::Arc<std::collections::HashMap<String, Url>>,
+    pub documents: std::sync::Arc<Documents>,
 }
 
 /// Renders an issue's Markdown. Never fails: whatever the Markdown holds, what comes out is safe HTML.
 #[must_use]
 pub fn render(issue: &Issue, links: &Links) -> Content {
-    let body = without_slots(&issue.body.replace("\r\n", "\n").replace('\r', "\n"));
-    let markdown = Markdown::read(&body);
+    let body = body(issue);
+    let body = remains::clean(&body).text;
+    let markdown = Markdown::read(&body).without_title(&issue.title);
     let html = html::write(&markdown, issue.slug.as_str());
     let assets = Assets::default();
     if let Some(image) = &issue.image {
@@ -60,7 +67,7 @@ pub fn render(issue: &Issue, links: &Links) -> Content {
         feed: cleaned(Audience::Feed),
         mail: cleaned(Audience::Mail),
         text: without_slots(&text::write(&markdown, links)),
-        summary: without_slots(&issue.summary.as_deref().map_or_else(|| first_words(&markdown), one_line)),
+        summary: without_slots(&issue.summary.as_deref().map_or_else(|| first_words(&markdown), editors_words)),
         assets: std::mem::take(&mut *assets.lock().unwrap_or_else(std::sync::PoisonError::into_inner)),
     }
 }
@@ -70,6 +77,11 @@ pub fn render(issue: &Issue, links: &Links) -> Content {
 #[must_use]
 pub fn image_url(image: &str, links: &Links) -> Option<String> {
     urls::image(image, links).map(|target| target.url)
+}
+
+/// The Markdown with `\n` at the end of lines.
+fn body(issue: &Issue) -> String {
+    without_slots(&issue.body.replace("\r\n", "\n").replace('\r', "\n"))
 }
 
 /// Without the marks of the slots of [`crate::message`], so that no content can forge one, and without control
@@ -83,6 +95,15 @@ fn without_slots(text: &str) -> String {
 
 fn one_line(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// A summary is plain text; only where it holds template remains it is read as Markdown, to find code.
+fn editors_words(summary: &str) -> String {
+    let line = one_line(summary);
+    match remains::clean(&line) {
+        cleaned if cleaned.dropped.is_empty() && !guard::has_mark(&line) => line,
+        cleaned => one_line(&markdown::plain(&Markdown::read(&cleaned.text).body)),
+    }
 }
 
 /// The first paragraph that says something and stands by itself, cut at a word.
@@ -100,9 +121,7 @@ fn first_words(markdown: &Markdown) -> String {
         }
         None
     });
-    // A paragraph may be a tag of the site generator that the source is also fed to.
-    let says = |text: &String| !text.is_empty() && !text.starts_with("{{") && !text.starts_with("{%");
-    let paragraph = paragraphs.map(|text| one_line(&text)).find(says);
+    let paragraph = paragraphs.map(|text| one_line(&text)).find(|text| !text.is_empty());
     shorten(&paragraph.unwrap_or_else(|| one_line(&markdown::plain(&markdown.body))))
 }
 
@@ -130,7 +149,7 @@ pub(crate) mod fixture {
             path: "2026/03/index.md".to_owned(),
             issue: url("https://news.example.org/2026/march/"),
             files: Some(url("https://news.example.org/files/")),
-            documents: HashMap::from([("2026/02/index.md".to_owned(), february)]).into(),
+            documents: Documents::from(HashMap::from([("2026/02/index.md".to_owned(), february)])).into(),
         }
     }
 
@@ -159,6 +178,51 @@ mod tests {
     use super::fixture::{issue, links};
     use super::*;
 
+    /// Without what stands in code.
+    fn outside_code(html: &str) -> String {
+        let (mut out, mut depth) = (String::new(), 0_usize);
+        for piece in html.split_inclusive('>').flat_map(|piece| {
+            let (text, tag) = piece.split_at(piece.find('<').unwrap_or(piece.len()));
+            [text, tag]
+        }) {
+            match piece {
+                "<code>" | "<pre>" => {
+                    depth += 1;
+                    out.push(' ');
+                }
+                "</code>" | "</pre>" => depth -= 1,
+                _ if depth == 0 => out.push_str(piece),
+                _ => {}
+            }
+        }
+        out
+    }
+
+    /// A document of any kind: no mark is in what readers see, outside code.
+    pub(crate) fn assert_no_marks(body: &str) {
+        const MARKS: [&str; 6] = ["{{<", "{{&lt;", "{%", "<!--", ":::", "<script"];
+        let content = rendered(body);
+        // In plain text, code is told by backticks and indentation, and only where it has no backticks in it. A URL may
+        // have what it likes.
+        let code = |text: &str| match body.contains('`') {
+            true => String::new(),
+            false => text.replace("``", "`").split('`').step_by(2).collect::<Vec<_>>().join(" "),
+        };
+        let is_code = |line: &&str| line.contains("    ") || line.contains("] http");
+        let text: Vec<_> = content.text.lines().filter(|line| !is_code(line)).collect();
+        for part in [
+            outside_code(&content.web),
+            outside_code(&content.feed),
+            outside_code(&content.mail),
+            code(&text.join("\n")),
+            code(&content.summary),
+        ] {
+            for mark in MARKS {
+                assert!(!part.contains(mark), "{mark} in {part:?}\nof {body:?}");
+            }
+        }
+    }
+
     const GOLDEN: &str = include_str!("../../tests/fixtures/renderer/issue.md");
 
     fn rendered(body: &str) -> Content {
@@ -173,6 +237,21 @@ mod tests {
         assert_eq!(content.text, include_str!("../../tests/fixtures/renderer/issue.txt"));
         assert_eq!(content.assets, ["2026/03/images/chart.png", "2026/03/notes.pdf"]);
         assert_eq!(content.summary, "Spring is here, and with it the 3.0 release of the engine.");
+    }
+
+    #[test]
+    fn remains_of_every_site_generator_stay_out_of_every_part() {
+        let body = include_str!("../../tests/fixtures/renderer/remains.md");
+        assert_no_marks(&body.replace('`', "~"));
+        let content = rendered(body);
+        assert_eq!(content.web, include_str!("../../tests/fixtures/renderer/remains.web.html"));
+        assert_eq!(content.text, include_str!("../../tests/fixtures/renderer/remains.txt"));
+        for part in [&content.web, &content.feed, &content.mail, &content.text] {
+            assert_eq!(part.matches("february/").count(), if *part == content.text { 2 } else { 4 }, "{part}");
+        }
+        let mut issue = issue("x");
+        issue.summary = Some("News {{< x >}} of <!-- y --> {% z %}`{% w %}` ::: tip".to_owned());
+        assert_eq!(render(&issue, &links()).summary, "News of `{% w %}` `:::` tip");
     }
 
     #[test]

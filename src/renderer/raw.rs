@@ -94,7 +94,7 @@ fn name_of(text: &str) -> &str {
 }
 
 /// Name, attributes and rest of what follows a `<`.
-fn start_tag(text: &str) -> (String, Vec<(String, &str)>, &str) {
+pub(super) fn start_tag(text: &str) -> (String, Vec<(String, &str)>, &str) {
     let name = name_of(text);
     let mut rest = text.get(name.len()..).unwrap_or_default();
     let mut attributes: Vec<(String, &str)> = Vec::new();

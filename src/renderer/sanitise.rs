@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ammonia::Builder;
 
-use super::{Links, urls};
+use super::{Links, guard, urls};
 
 /// Who reads the HTML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub(super) fn clean(html: &str, audience: Audience, links: &Links, assets: &Asse
         .tag_attributes(ATTRIBUTES.iter().map(|(tag, names)| (*tag, names.iter().copied().collect())).collect())
         .tag_attribute_values(alignments())
         .generic_attributes(HashSet::from(["lang", "dir"]))
-        .url_schemes(urls::LINK_SCHEMES.iter().copied().collect())
+        .url_schemes(urls::LINK_SCHEMES.iter().copied().chain([urls::DOCUMENT.trim_end_matches(':')]).collect())
         .link_rel(None)
         .attribute_filter(filter(audience, links, assets));
     if audience == Audience::Web {
@@ -139,7 +139,7 @@ pub(super) fn clean(html: &str, audience: Audience, links: &Links, assets: &Asse
             .allowed_classes(CLASSES.iter().map(|(tag, names)| (*tag, names.iter().copied().collect())).collect())
             .set_tag_attribute_value("img", "loading", "lazy");
     }
-    builder.clean(html).to_string()
+    guard::html(builder.clean(html).to_string())
 }
 
 fn alignments() -> HashMap<&'static str, HashMap<&'static str, HashSet<&'static str>>> {

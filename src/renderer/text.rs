@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
+use super::guard::{self, Part};
 use super::lines::{Kind, Lines};
-use super::markdown::{Markdown, inline};
+use super::markdown::{Markdown, inline, push_code};
 use super::raw::{self, Piece};
 use super::table::{self, Table};
 use super::wrap::{underlined, wrap};
@@ -105,7 +106,7 @@ impl Writer<'_> {
                     Some(code) => code.push_str(text),
                     None => self.text(text),
                 },
-                Event::Code(code) => self.text(&format!("`{code}`")),
+                Event::Code(code) => push_code(&mut self.line, &code.replace(['\n', '\t'], " ")),
                 Event::SoftBreak => self.line.push(' '),
                 Event::HardBreak => self.line.push('\n'),
                 Event::Rule => {
@@ -132,6 +133,7 @@ impl Writer<'_> {
 
     /// White space in text is where a line may end, whatever it was.
     fn text(&mut self, text: &str) {
+        guard::seam(&mut self.line, text);
         self.line.extend(text.chars().map(|c| if c == '\n' || c == '\t' { ' ' } else { c }));
     }
 
@@ -277,14 +279,21 @@ impl Writer<'_> {
     fn raw(&mut self, html: &str) {
         for piece in raw::read(html) {
             match piece {
-                Piece::Text(text) => self.text(&raw::decode(text)),
+                Piece::Text(text) => {
+                    for part in guard::parts(&raw::decode(text)) {
+                        match part {
+                            Part::Plain(text) => self.text(text),
+                            Part::Mark(mark) => push_code(&mut self.line, &mark.replace(['\n', '\t'], " ")),
+                        }
+                    }
+                }
                 Piece::Open(name, attributes) => {
                     let value = |key: &str| {
                         attributes.iter().find(|(name, _)| name == key).map(|(_, value)| raw::decode(value))
                     };
                     match name.as_str() {
                         "br" => self.line.push('\n'),
-                        "img" => self.text(&value("alt").unwrap_or_default()),
+                        "img" => self.text(&guard::without_marks(&value("alt").unwrap_or_default())),
                         "a" => self.open_link(&value("href").unwrap_or_default()),
                         name => self.boundary(name),
                     }

@@ -9,6 +9,9 @@ pub(super) const LINK_SCHEMES: [&str; 8] = ["http", "https", "mailto", "tel", "x
 /// What a reader's program loads by itself.
 const IMAGE_SCHEMES: [&str; 2] = ["http", "https"];
 
+/// Scheme of the private URLs that [`super::remains`] makes of references to other documents by name.
+pub(super) const DOCUMENT: &str = "document:";
+
 /// Stands for the root of the source while a path is resolved; `.invalid` never resolves (RFC 2606).
 const ROOT: &str = "http://source.invalid/";
 
@@ -47,11 +50,52 @@ fn resolve(text: &str, links: &Links, schemes: &[&str]) -> Option<Target> {
         url.set_fragment(Some(fragment));
         return Some(Target::outside(&url));
     }
+    if let Some(found) = of_generator(text, links) {
+        return found;
+    }
     match Url::parse(text) {
         Ok(url) => schemes.contains(&url.scheme()).then(|| Target::outside(&url)),
         Err(ParseError::RelativeUrlWithoutBase) => relative(text, links),
         Err(_) => None,
     }
+}
+
+/// A path as a site generator has it: the outer `None` when it is none of these. `{` may be percent-encoded already.
+fn of_generator(text: &str, links: &Links) -> Option<Option<Target>> {
+    if let Some(path) = text.strip_prefix(DOCUMENT) {
+        return Some(document(path, links));
+    }
+    // Zola, from the root of the content.
+    if let Some(path) = text.strip_prefix("@/") {
+        return Some(document(&format!("/{path}"), links));
+    }
+    // Pelican, from the root or the document's folder.
+    let rest = text.strip_prefix('{').or_else(|| text.strip_prefix("%7B"));
+    let rest = rest.and_then(|rest| rest.split_once('}').or_else(|| rest.split_once("%7D")));
+    let (kind, path) = rest.or_else(|| text.strip_prefix('|')?.split_once('|'))?;
+    match kind {
+        "filename" => Some(document(path, links)),
+        "static" | "attach" => Some(relative(path, links)),
+        "tag" | "category" | "author" | "index" | "archives" => Some(None),
+        _ => None,
+    }
+}
+
+/// The page of a document that is named by its path or a part of it, else a file of the source.
+fn document(text: &str, links: &Links) -> Option<Target> {
+    let (path, fragment) = text.split_once('#').map_or((text, None), |(path, fragment)| (path, Some(fragment)));
+    if path.is_empty() {
+        return resolve(&format!("#{}", fragment?), links, &LINK_SCHEMES);
+    }
+    let name = unescape(path.split('?').next().unwrap_or_default())?;
+    if let Some(page) = links.documents.named(&name, &links.path) {
+        let mut page = page.clone();
+        page.set_fragment(fragment);
+        return Some(Target::outside(&page));
+    }
+    let file = name.rsplit('/').next().unwrap_or_default();
+    let extension = file.rsplit_once('.').map(|(_, extension)| extension);
+    extension.filter(|extension| !matches!(*extension, "md" | "markdown")).and_then(|_| relative(path, links))
 }
 
 /// Resolves a path against the document's folder. What climbs above the root stays at the root, as RFC 3986
@@ -66,7 +110,7 @@ fn relative(text: &str, links: &Links) -> Option<Target> {
         return Some(Target::outside(&url));
     }
     let path = decode(url.path().strip_prefix('/')?)?;
-    if let Some(page) = links.documents.get(&path) {
+    if let Some(page) = links.documents.at(&path) {
         let mut page = page.clone();
         if let Some(fragment) = url.fragment() {
             page.set_fragment(Some(fragment));
@@ -89,6 +133,11 @@ fn relative(text: &str, links: &Links) -> Option<Target> {
 /// Undoes percent-encoding; `None` when a segment would then mean something else: a separator, a dot segment,
 /// a control character, or bytes that are not UTF-8.
 fn decode(path: &str) -> Option<String> {
+    unescape(path).filter(|path| !path.split('/').any(|segment| matches!(segment, "." | "..")))
+}
+
+/// As `decode`, for a name that is only compared with names: dot segments are resolved there.
+fn unescape(path: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(path.len());
     let mut rest = path.bytes();
     while let Some(byte) = rest.next() {
@@ -105,8 +154,7 @@ fn decode(path: &str) -> Option<String> {
         bytes.push(byte);
     }
     let path = String::from_utf8(bytes).ok()?;
-    let safe = !path.chars().any(char::is_control) && !path.split('/').any(|segment| matches!(segment, "." | ".."));
-    safe.then_some(path)
+    (!path.chars().any(char::is_control)).then_some(path)
 }
 
 #[cfg(test)]
@@ -173,6 +221,27 @@ mod tests {
             assert_eq!(image(text, &links()), None, "{text}");
         }
         assert_eq!(image("mailto:a@example.org", &links()), None);
+    }
+
+    #[test]
+    fn paths_of_site_generators_lead_to_pages_and_files() {
+        let (page, files) = ("https://news.example.org/2026/february/", "https://news.example.org/files");
+        for (written, absolute) in [
+            ("document:02/index.md#fixes", format!("{page}#fixes")),
+            ("document:#fixes", "https://news.example.org/2026/march/#fixes".to_owned()),
+            ("document:/assets/a%20b.pdf", format!("{files}/assets/a%20b.pdf")),
+            ("document:nowhere", String::new()),
+            ("@/news/2026/02/index.md", page.to_owned()),
+            ("@/nowhere.md", String::new()),
+            ("{filename}../02/index.md", page.to_owned()),
+            ("%7Bfilename%7D/2026/02/index.md", page.to_owned()),
+            ("|filename|/images/a.png", format!("{files}/images/a.png")),
+            ("{static}/images/a.png", format!("{files}/images/a.png")),
+            ("{attach}a.png", format!("{files}/2026/03/a.png")),
+            ("{tag}rust", String::new()),
+        ] {
+            assert_eq!(url(written), absolute, "{written}");
+        }
     }
 
     #[test]

@@ -57,6 +57,10 @@ pub enum Rule {
     NoDate,
     /// Two documents claim the same identity or the same slug.
     Duplicate,
+    /// The text is made by a site generator: loops, includes, links that a template fills in.
+    NeedsGenerator,
+    /// Something that only a site generator understands is left out; the rest is published.
+    TemplateRemains,
     /// The path is one that is never read: a link, a submodule, an odd name.
     UnsafePath,
     /// A new issue is dated long ago: published, not mailed.
@@ -69,7 +73,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, for `--help` and for reading the wire form back.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::NotUtf8,
         Self::TooLarge,
         Self::BrokenFrontMatter,
@@ -77,6 +81,8 @@ impl Rule {
         Self::NoTitle,
         Self::NoDate,
         Self::Duplicate,
+        Self::NeedsGenerator,
+        Self::TemplateRemains,
         Self::UnsafePath,
         Self::BackDated,
         Self::Bulk,
@@ -94,6 +100,8 @@ impl Rule {
             Self::NoTitle => "no-title",
             Self::NoDate => "no-date",
             Self::Duplicate => "duplicate",
+            Self::NeedsGenerator => "needs-generator",
+            Self::TemplateRemains => "template-remains",
             Self::UnsafePath => "unsafe-path",
             Self::BackDated => "back-dated",
             Self::Bulk => "bulk",

@@ -21,6 +21,9 @@ use reading::Reading;
 /// Longest time for a fetch. A first clone of a large repository takes minutes; a hung remote must not hold the watcher for ever.
 const FETCH: Duration = Duration::from_secs(600);
 
+/// Findings about text that is left out, in one look: the first look at years of issues finds hundreds.
+const MOST_LOGGED: usize = 10;
+
 /// The watcher of one newsletter.
 #[derive(Debug)]
 pub struct Watcher {
@@ -50,6 +53,8 @@ pub struct Tick {
     pub withdrawn: usize,
     /// Why documents are held, when the look was not a repeat of the last one.
     pub held: Vec<Finding>,
+    /// What is left out of the published issues, because only a site generator understands it.
+    pub left_out: Vec<Finding>,
 }
 
 /// Why a look failed. What was published before stays published.
@@ -74,6 +79,12 @@ impl Tick {
         }
         for finding in &self.held {
             tracing::warn!(newsletter = %newsletter.id, "held: {finding}");
+        }
+        for finding in self.left_out.iter().take(MOST_LOGGED) {
+            tracing::warn!(newsletter = %newsletter.id, "{finding}");
+        }
+        if let Some(more @ 1..) = self.left_out.len().checked_sub(MOST_LOGGED) {
+            tracing::warn!(newsletter = %newsletter.id, more, "more is left out of issues; `tidings check` lists it all");
         }
     }
 }
@@ -144,7 +155,7 @@ impl Watcher {
         let (documents, commit) = (reading.snapshot.documents.clone(), reading.snapshot.commit.clone());
         let (refused, now) = (reading.snapshot.refused.clone(), reading.now);
         // Rendering thousands of issues takes seconds of processor time: not on a thread that serves pages.
-        let (publication, wake_at) =
+        let (publication, left_out, wake_at) =
             tokio::task::spawn_blocking(move || reading.publication()).await.map_err(|_| WatchError::CutOff)?;
         let held = self.store.holds(&self.newsletter.id).await?;
         let news = first || !publication.issues.is_empty() || !publication.withdrawn.is_empty();
@@ -152,6 +163,7 @@ impl Watcher {
             published: publication.issues.len(),
             withdrawn: publication.withdrawn.len(),
             held: publication.holds.iter().filter(|finding| !held.contains(finding)).cloned().collect(),
+            left_out,
         };
         if news || held != publication.holds {
             self.store.publish(&publication).await?;

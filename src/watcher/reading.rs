@@ -12,7 +12,7 @@ use crate::content::Snapshot;
 use crate::issue::identity::{Match, Parsed, match_up};
 use crate::issue::news::{self, Before, Candidate};
 use crate::issue::{self, Document, Issue, Revision, content_hash, parse};
-use crate::renderer::{self, Links};
+use crate::renderer::{self, Documents, Links};
 use crate::site;
 use crate::store::{KnownIssue, Publication, PublishedIssue};
 use crate::types::{Finding, IssueId, Slug};
@@ -53,10 +53,11 @@ pub(super) fn fingerprint(newsletter: &Newsletter, base: &Url) -> String {
 }
 
 impl Reading {
-    /// The publication, and when to look again for a document dated in the future.
-    pub fn publication(mut self) -> (Publication, Option<DateTime<Utc>>) {
+    /// The publication, what readers of it miss, and when to look again for a document dated in the future.
+    pub fn publication(mut self) -> (Publication, Vec<Finding>, Option<DateTime<Utc>>) {
         let mut holds = std::mem::take(&mut self.snapshot.refused);
-        let (parsed, wake_at) = self.parse(&mut holds);
+        let (mut parsed, wake_at) = self.parse(&mut holds);
+        let warnings = check(&mut parsed, &mut holds);
         let known: Vec<_> = self.known.iter().map(identity_of).collect();
         let ids: Vec<_> =
             parsed.iter().map(|(path, (_, issue))| Parsed { path: path.clone(), id: issue.id.clone() }).collect();
@@ -73,7 +74,7 @@ impl Reading {
             withdrawn: matching.gone,
             holds,
         };
-        (publication, wake_at)
+        (publication, warnings, wake_at)
     }
 
     /// Parses what was read. Drafts, documents that are no issues, and those whose date has not come are as if they were not there.
@@ -108,7 +109,7 @@ impl Reading {
         let slugs = self.slugs(parsed, matches, &known);
         let urls = self.urls(parsed, matches, &known, &slugs);
         let documents = matches.iter().filter_map(|m| Some((m.path.clone(), urls.get(&m.issue)?.clone())));
-        let documents: Arc<HashMap<String, Url>> = Arc::new(documents.collect());
+        let documents = Arc::new(Documents::from(documents.collect::<HashMap<_, _>>()));
         let fresh = matches.iter().filter(|found| !known.contains_key(&found.issue)).count();
         let mut issues = Vec::new();
         for found in matches {
@@ -210,6 +211,22 @@ impl Reading {
         let aliases = issue.aliases.iter().filter_map(|alias| site::alias(alias)).collect();
         PublishedIssue { revision, content_hash, aliases, mail, changed }
     }
+}
+
+/// Holds what cannot be read without a site generator; tells what is left out of the rest.
+fn check(parsed: &mut Parsing, holds: &mut Vec<Finding>) -> Vec<Finding> {
+    let mut warnings = Vec::new();
+    parsed.retain(|path, (_, issue)| match renderer::check(issue, path) {
+        Ok(found) => {
+            warnings.extend(found);
+            true
+        }
+        Err(hold) => {
+            holds.push(hold);
+            false
+        }
+    });
+    warnings
 }
 
 /// The slug, or the first of `slug-2`, `slug-3`, ... that nobody has.
