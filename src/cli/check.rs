@@ -150,7 +150,7 @@ impl Report {
             }
             for checked in &self.newsletters {
                 let Checked { newsletter, issues, drafts, future, others } = checked;
-                let left_out = if *others > 0 { format!(", {others} left out by `only`") } else { String::new() };
+                let left_out = if *others > 0 { format!(", {others} not of this newsletter") } else { String::new() };
                 println!(
                     "{newsletter}: {}, {}, {future} dated in the future{left_out}",
                     output::count(*issues, "issue"),

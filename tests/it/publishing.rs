@@ -235,7 +235,7 @@ async fn what_only_leaves_out_leaves_the_feed_when_the_configuration_changes_and
     assert!(feed.contains("issue.md") && !feed.contains("essay.md"), "{feed}");
     let checked = crate::harness::tidings(app.directory.path()).args(["--config", "tidings.toml", "check"]).output();
     let checked = String::from_utf8(checked.unwrap().stdout).unwrap();
-    assert!(checked.contains("1 issue, 0 drafts, 0 dated in the future, 1 left out by `only`"), "{checked}");
+    assert!(checked.contains("1 issue, 0 drafts, 0 dated in the future, 1 not of this newsletter"), "{checked}");
 
     std::fs::write(app.config_path(), config).unwrap();
     app.restart().await;
