@@ -96,6 +96,7 @@ mod tests {
                 "a.md:6: the template tag `{% for a in b %}` is filled in",
             ),
             ("x\n\n{% include news.html %}", "a.md:7: the template tag `{% include news.html %}`"),
+            ("x {{% include \"a.md\" %}}", "a.md:5: the shortcode `include \"a.md\"`"),
             ("{%- assign a = 1 -%} x", "`{% assign a = 1 %}`"),
             ("[a]\n\n[a]: {{ page.home }}/a", "a.md:7: the variable `page.home`"),
             ("x\n\n<ul>\n<li v-for=\"x in xs\">{{ x }}</li>\n</ul>", "a.md:8: `<li v-for"),

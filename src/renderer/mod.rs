@@ -112,7 +112,10 @@ fn first_words(markdown: &Markdown) -> String {
     let paragraphs = markdown.body.iter().enumerate().filter_map(|(at, event)| {
         match event {
             Event::Start(Tag::Paragraph) if depth == 0 => {
-                let rest = markdown.body.get(at..).unwrap_or_default();
+                let rest = markdown.body.get(at + 1..).unwrap_or_default();
+                if is_figure(rest) {
+                    return None;
+                }
                 return rest.split(|event| matches!(event, Event::End(TagEnd::Paragraph))).next().map(markdown::plain);
             }
             Event::Start(Tag::BlockQuote(_) | Tag::List(_) | Tag::Table(_)) => depth += 1,
@@ -123,6 +126,12 @@ fn first_words(markdown: &Markdown) -> String {
     });
     let paragraph = paragraphs.map(|text| one_line(&text)).find(|text| !text.is_empty());
     shorten(&paragraph.unwrap_or_else(|| one_line(&markdown::plain(&markdown.body))))
+}
+
+/// An image, maybe in a link, with a caption after it, as [`remains`] writes it.
+fn is_figure(paragraph: &[Event]) -> bool {
+    let tags = paragraph.iter().map_while(|event| if let Event::InlineHtml(html) = event { Some(html) } else { None });
+    tags.take(2).any(|tag| tag.starts_with("<img "))
 }
 
 /// At most [`SUMMARY`] characters, cut at the last word that fits.
@@ -270,7 +279,7 @@ mod tests {
         let long = format!("{} and more", "word ".repeat(100));
         for (body, summary) in [
             (
-                "![logo](a.png)\n\n{{< figure >}}\n\n- a list\n\n> a quote\n\nThe *first* [paragraph](b.md)\nhere[^1].\n\nx\n\n[^1]: n",
+                "![logo](a.png)\n\n{{< figure src=a caption=b >}}\n\n{{< x >}}\n\n- a list\n\n> a quote\n\nThe *first* [paragraph](b.md)\nhere[^1].\n\nx\n\n[^1]: n",
                 "The first paragraph here.",
             ),
             ("# Title\n\n- only a list", "Title only a list"),

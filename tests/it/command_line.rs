@@ -30,6 +30,13 @@ async fn check_passes_good_content_and_fails_on_each_finding() {
     let good = run(&app, &["check"]);
     assert!(good.status.success(), "{}", err(&good));
     assert!(out(&good).contains("1 issue"), "{}", out(&good));
+    app.write_issue("2026-04.md", "April", "2026-04-01", "Hello {{< unknown >}}.");
+    let warned = run(&app, &["check"]);
+    assert!(
+        warned.status.success() && out(&warned).contains("2026-04.md:7: the shortcode `unknown`"),
+        "{}",
+        out(&warned)
+    );
     std::fs::write(app.path("issues/bad.md"), "---\ntitle: No date\n---\nText.\n").unwrap();
     let bad = run(&app, &["check"]);
     assert_eq!(bad.status.code(), Some(1));

@@ -135,6 +135,24 @@ async fn a_broken_document_is_held_and_the_others_go_on() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn template_remains_reach_no_reader_and_what_a_generator_must_fill_in_is_held() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.write_issue("a.md", "With remains", "2026-02-05", "Hello {{< unknown >}}readers.\n\n::: tip\nA tip.\n:::");
+    app.write_issue(
+        "b.md",
+        "Generated",
+        "2026-02-06",
+        "{% for post in site.posts %}\n- {{ post.title }}\n{% endfor %}",
+    );
+    app.watch().await.unwrap();
+    let feed = app.get("/weekly/atom.xml").await.body;
+    assert!(feed.contains("Hello readers.") && feed.contains("A tip.") && !feed.contains("Generated"), "{feed}");
+    assert!(!feed.contains("{{") && !feed.contains(":::"), "{feed}");
+    let status = app.get(&format!("{}/status", app.private)).await.body;
+    assert!(status.contains("b.md") && status.contains("needs-generator"), "{status}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_directory_that_vanishes_leaves_the_last_good_state_and_may_come_back() {
     let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
     app.write_issue("a.md", "Still here", "2026-02-05", "One.");

@@ -10,6 +10,7 @@ mod braces;
 mod find;
 mod html;
 mod liquid;
+mod lists;
 mod notes;
 mod out;
 mod regions;

@@ -1,3 +1,5 @@
+//! A table for each site generator, code, reports, and documents that nobody would write.
+
 use super::*;
 
 /// Cleans each text, compares it, and cleans it again, which must change nothing.
