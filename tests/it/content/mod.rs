@@ -94,6 +94,7 @@ fn configured(place: config::SourcePlace, folder: &str) -> config::Source {
     let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
     config::Source {
         place,
+        webhook_secret: None,
         folder: folder.into(),
         include: texts(&["**/*.md", "**/*.markdown"]),
         exclude: texts(&["**/README.md", "**/_*.md"]),
