@@ -47,7 +47,7 @@ pub struct Links {
 pub fn render(issue: &Issue, links: &Links) -> Content {
     let body = without_slots(&issue.body.replace("\r\n", "\n").replace('\r', "\n"));
     let markdown = Markdown::read(&body);
-    let html = html::write(&markdown, issue.slug.as_str());
+    let html = sanitise::in_pieces(html::write(&markdown, issue.slug.as_str()));
     let assets = Assets::default();
     if let Some(image) = &issue.image {
         sanitise::note(urls::image(image, links).and_then(|target| target.file), &assets);

@@ -8,12 +8,14 @@ mod content;
 mod delivery;
 mod harness;
 mod kill;
+mod malicious;
 mod publishing;
 mod store;
 mod subscribing;
 mod tour;
 mod transport;
 mod web;
+mod webhook;
 
 #[path = "../support/postgres.rs"]
 mod postgres;

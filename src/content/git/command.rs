@@ -55,8 +55,12 @@ const SETTINGS: &str = "\
 [http]
 \tlowSpeedLimit = 1
 \tlowSpeedTime = 60
+[uploadpack]
+\tallowFilter = true
+\tallowAnySHA1InWant = true
 [gc]
 \tautoDetach = false
+\tpruneExpire = never
 [maintenance]
 \tautoDetach = false
 ";

@@ -2,6 +2,7 @@
 
 mod directory;
 mod git;
+mod partial;
 
 use std::fs;
 use std::io::Write;
