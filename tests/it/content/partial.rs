@@ -176,7 +176,8 @@ fn a_server_that_gives_no_objects_by_id_gives_everything() {
     repo.commit(0);
     let ssh = repo.home.path().join("ssh");
     // ssh [options] host command
-    fs::write(&ssh, "#!/bin/sh\nfor last; do :; done\nunset GIT_PROTOCOL\nexec sh -c \"$last\"\n").unwrap();
+    fs::write(&ssh, "#!/bin/sh\nfor last; do :; done\nunset GIT_PROTOCOL GIT_CONFIG_GLOBAL\nexec sh -c \"$last\"\n")
+        .unwrap();
     fs::set_permissions(&ssh, fs::Permissions::from_mode(0o755)).unwrap();
     let configuration = |data: &str| {
         format!(
