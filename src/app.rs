@@ -21,7 +21,7 @@ use crate::sender::{self, SendError, Sender};
 use crate::store::Store;
 use crate::transport::Transport;
 use crate::types::{NewsletterId, NodeId};
-use crate::watcher::Watcher;
+use crate::watcher::{self, Watcher};
 
 /// What a process can do. Nodes of a large install each do some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -182,7 +182,7 @@ impl App {
         }
         if roles.contains(&Role::Watcher) {
             for watcher in self.watchers() {
-                tasks.spawn(watch_source(watcher, self.clock.clone(), stop.clone()));
+                tasks.spawn(watch_source(watcher, self.clock.clone(), self.chance.clone(), stop.clone()));
             }
         }
         if roles.contains(&Role::Scheduler) {
@@ -264,16 +264,26 @@ impl Trouble {
     }
 }
 
-async fn watch_source(mut watcher: Watcher, clock: Clock, stop: watch::Receiver<bool>) {
+async fn watch_source(mut watcher: Watcher, clock: Clock, chance: Chance, stop: watch::Receiver<bool>) {
     let poll = watcher.newsletter().poll;
+    // To look at a directory again costs nobody anything.
+    let is_remote = matches!(watcher.newsletter().source.place, config::SourcePlace::Git { .. });
     let source = watcher.source();
     let mut trouble = Trouble::new(format!("the source of {}", watcher.newsletter().id));
+    let mut failures = 0;
     loop {
-        if let Some(tick) = trouble.note(watcher.tick(clock.now()).await) {
-            tick.log(watcher.newsletter());
+        match trouble.note(watcher.tick(clock.now()).await) {
+            Some(tick) => {
+                failures = 0;
+                tick.log(watcher.newsletter());
+            }
+            None => failures += u32::from(is_remote),
         }
+        // Without randomness newsletters come back together, which is no reason to stop.
+        let [chance] = chance.bytes().unwrap_or([128]);
+        let pause = watcher::pause(poll, failures, chance);
         let changed = async {
-            tokio::select! { () = source.changed() => {}, () = tokio::time::sleep(poll) => {} }
+            tokio::select! { () = source.changed() => {}, () = tokio::time::sleep(pause) => {} }
         };
         tokio::select! { () = changed => {}, () = stopped(stop.clone()) => return }
     }

@@ -11,7 +11,7 @@ use crate::app;
 use crate::clock::Clock;
 use crate::config::{Config, Newsletter};
 use crate::content::Source;
-use crate::issue::identity::{Parsed, match_up};
+use crate::issue::identity::{Parsed, Texts, match_up};
 use crate::issue::{self, Issue};
 use crate::renderer::{self, Templates};
 use crate::types::Finding;
@@ -102,7 +102,7 @@ impl Check {
         }
         let ids: Vec<_> =
             issues.iter().map(|(path, issue)| Parsed { path: path.clone(), id: issue.id.clone() }).collect();
-        findings.extend(match_up(&[], &snapshot.documents, &ids).duplicates);
+        findings.extend(match_up(&[], &snapshot.documents, &ids, &Texts::default()).duplicates);
         findings.sort_by(|a, b| (&a.place.path, a.place.line).cmp(&(&b.place.path, b.place.line)));
         report.newsletters.push(Checked::new(newsletter, &issues, others));
         report.findings.extend(findings.iter().map(|finding| Line::new(newsletter, finding)));

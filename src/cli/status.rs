@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use clap::Args;
 
 use super::output;
@@ -25,7 +26,7 @@ impl Status {
             return Ok(ExitCode::SUCCESS);
         }
         for newsletter in &status.newsletters {
-            print_newsletter(newsletter);
+            print_newsletter(newsletter, status.at);
         }
         for mailing in &status.mailings {
             print_mailing(mailing);
@@ -34,14 +35,15 @@ impl Status {
     }
 }
 
-fn print_newsletter(newsletter: &NewsletterStatus) {
+fn print_newsletter(newsletter: &NewsletterStatus, now: DateTime<Utc>) {
     println!("{} ({})", newsletter.title, newsletter.name);
     match &newsletter.source {
         None => println!("  not read yet"),
         Some(source) => {
             let commit = source.commit.get(..12).map(|commit| format!(" at {commit}")).unwrap_or_default();
             let read = source.read_at.format("%Y-%m-%d %H:%M UTC");
-            println!("  {}{commit}, last read {read}", output::count(newsletter.issues, "issue"));
+            let age = age(now - source.read_at);
+            println!("  {}{commit}, last read {age} ago ({read})", output::count(newsletter.issues, "issue"));
             if let Some(error) = &source.error {
                 println!("  the last look failed: {error}");
             }
@@ -60,6 +62,16 @@ fn print_newsletter(newsletter: &NewsletterStatus) {
         let subscribers = output::count(usize::try_from(cadence.subscribers).unwrap_or_default(), "subscriber");
         let next = cadence.next.map(|at| format!(", next {}", at.format("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();
         println!("  {}: {subscribers}, {}{next}", cadence.name, cadence.schedule);
+    }
+}
+
+/// A span in its largest unit: what matters is whether it is seconds or days.
+fn age(span: TimeDelta) -> String {
+    match span.num_seconds().max(0) {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ ..7_200 => format!("{} min", seconds / 60),
+        seconds @ ..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
     }
 }
 
@@ -90,4 +102,24 @@ fn print_mailing(mailing: &MailingStatus) {
             format!(", {} to try again, {} without an answer, the others to come", books.deferred, books.open)
         }
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_age_has_one_unit() {
+        for (seconds, shown) in [
+            (-5, "0 s"),
+            (59, "59 s"),
+            (119, "119 s"),
+            (180, "3 min"),
+            (7_200, "2 h"),
+            (172_799, "47 h"),
+            (172_800, "2 days"),
+        ] {
+            assert_eq!(age(TimeDelta::seconds(seconds)), shown);
+        }
+    }
 }

@@ -133,6 +133,8 @@ pub struct Newsletter {
 pub struct Source {
     /// Git repository or directory.
     pub place: SourcePlace,
+    /// What a push event must be signed with; `None` when there is no webhook.
+    pub webhook_secret: Option<Secret>,
     /// Folder of the repository that is the root of the source; empty for all of it. No leading or trailing `/`.
     pub folder: String,
     /// Patterns of paths that are issues (globset syntax), relative to the root of the source.

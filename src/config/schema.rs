@@ -89,6 +89,7 @@ pub(super) const KEYS: &[Key] = {
         key("newsletters.*.source.directory", Text, r#""issues""#),
         key("newsletters.*.source.git", SecretUrl, r#""https://git.example.org/news.git""#),
         key("newsletters.*.source.branch", Text, r#""main""#),
+        key("newsletters.*.source.webhook_secret", Secret, r#""...""#),
         key("newsletters.*.source.folder", Text, r#""content/issues""#),
         key("newsletters.*.source.include", List, r#"["**/*.md"]"#),
         key("newsletters.*.source.exclude", List, r#"["**/README.md"]"#),

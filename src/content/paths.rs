@@ -8,6 +8,9 @@ use crate::types::{Finding, Place, Rule};
 /// More documents than any newsletter has issues: a source that selects more points at the wrong folder.
 pub(super) const MAX_DOCUMENTS: usize = 50_000;
 
+/// The longest path, in bytes, that is read. Databases and URLs have limits not far above.
+pub(super) const MAX_PATH: usize = 1000;
+
 /// The include and exclude patterns of a source.
 #[derive(Debug)]
 pub(super) struct Patterns {
@@ -23,6 +26,13 @@ impl Patterns {
     /// Whether a path, relative to the root of the source, is a document. Hidden files and folders never are.
     pub(super) fn select(&self, path: &str) -> bool {
         !is_hidden(path) && self.include.is_match(path) && !self.exclude.is_match(path)
+    }
+
+    /// Whether the patterns name a path that no honest program writes into a tree: one with `.`, `..`, `.git` or nothing between two
+    /// slashes. It is told of, where a hidden file is passed over.
+    pub(super) fn names_odd(&self, path: &str) -> bool {
+        let odd = |part: &str| matches!(part, "" | "." | "..") || part.eq_ignore_ascii_case(".git");
+        path.split('/').any(odd) && self.include.is_match(path) && !self.exclude.is_match(path)
     }
 }
 
@@ -58,7 +68,10 @@ pub(super) fn has_controls(path: &str) -> bool {
 
 /// A selected path that is not read.
 pub(super) fn refused(path: &str, message: &str, remedy: &str) -> Finding {
-    let shown: String = path.chars().flat_map(shown).collect();
+    let mut shown: String = path.chars().take(MAX_PATH).flat_map(shown).collect();
+    if path.chars().count() > MAX_PATH {
+        shown.push_str("...");
+    }
     Finding { rule: Rule::UnsafePath, place: Place::file(shown), message: message.into(), remedy: remedy.into() }
 }
 
@@ -70,6 +83,21 @@ pub(super) fn refused_link(path: &str) -> Finding {
 /// A name that is not UTF-8 or has control characters, refused.
 pub(super) fn refused_name(path: &str) -> Finding {
     refused(path, "its name has bytes that cannot stand in a URL", "Rename it.")
+}
+
+/// A path as long as a tree that was made to do harm has, refused.
+pub(super) fn refused_length(path: &str) -> Finding {
+    refused(path, &format!("its path is longer than {MAX_PATH} bytes"), "Move it up, or exclude its folder.")
+}
+
+/// A path that would leave the folder it is in, refused.
+pub(super) fn refused_odd(path: &str) -> Finding {
+    refused(path, "its path has a part that is empty, `.`, `..` or `.git`", "Remove it from the tree.")
+}
+
+/// The second entry of a tree with the same name, refused.
+pub(super) fn refused_double(path: &str) -> Finding {
+    refused(path, "the tree has two entries of this name", "Remove one of them.")
 }
 
 /// A character, escaped where a terminal would obey it.
@@ -113,6 +141,12 @@ mod tests {
             assert_eq!(patterns.select(path), selected, "{path}");
         }
         assert!(!super::Patterns::new(&["*.md".into()], &[]).unwrap().select("x/a.md"));
+        for (path, odd) in
+            [("../a.md", true), ("x/./a.md", true), ("/a.md", true), (".Git/a.md", true), (".hidden/a.md", false)]
+        {
+            assert_eq!(patterns.names_odd(path), odd, "{path}");
+        }
+        assert!(!patterns.names_odd("../a.txt"), "nobody asked for it");
     }
 
     #[test]

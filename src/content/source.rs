@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::directory::Directory;
 use super::git::Repository;
 use super::paths::Patterns;
@@ -14,7 +16,10 @@ use crate::types::Finding;
 
 /// A content source of one newsletter.
 #[derive(Debug)]
-pub struct Source(Kind);
+pub struct Source {
+    kind: Kind,
+    poked: Notify,
+}
 
 #[derive(Debug)]
 enum Kind {
@@ -91,7 +96,7 @@ impl Source {
     /// When a pattern is not one.
     pub fn open(config: &config::Source, mirror: &Path) -> Result<Self, SourceError> {
         let patterns = Patterns::new(&config.include, &config.exclude)?;
-        Ok(Self(match &config.place {
+        let kind = match &config.place {
             config::SourcePlace::Directory(path) => {
                 let root = if config.folder.is_empty() { path.clone() } else { path.join(&config.folder) };
                 Kind::Directory(Arc::new(Directory::new(root.clone(), patterns)), Watch::new(root))
@@ -100,7 +105,8 @@ impl Source {
                 let folder = config.folder.clone();
                 Kind::Git(Box::new(Repository::new(mirror, url, branch.clone(), folder, patterns)))
             }
-        }))
+        };
+        Ok(Self { kind, poked: Notify::new() })
     }
 
     /// Fetches (a repository) and lists what is there now. `deadline` bounds a fetch.
@@ -108,7 +114,7 @@ impl Source {
     /// # Errors
     /// When the source cannot be read; nothing has changed then.
     pub async fn snapshot(&self, deadline: Duration) -> Result<Snapshot, SourceError> {
-        match &self.0 {
+        match &self.kind {
             Kind::Directory(directory, _) => {
                 let directory = Arc::clone(directory);
                 blocking(move || directory.snapshot()).await
@@ -126,7 +132,7 @@ impl Source {
         snapshot: &Snapshot,
         documents: &[(String, String)],
     ) -> Result<Vec<Result<Document, Finding>>, SourceError> {
-        match &self.0 {
+        match &self.kind {
             Kind::Directory(directory, _) => {
                 let directory = Arc::clone(directory);
                 let paths: Vec<String> = documents.iter().map(|(path, _)| path.clone()).collect();
@@ -147,7 +153,7 @@ impl Source {
         reading: &issue::Reading,
     ) -> Result<Vec<Result<Document, Finding>>, SourceError> {
         let mut read = self.read(snapshot, documents).await?;
-        let Kind::Git(repository) = &self.0 else { return Ok(read) };
+        let Kind::Git(repository) = &self.kind else { return Ok(read) };
         let undated = |document: &&mut Document| issue::needs_history(document, reading);
         let mut undated: Vec<&mut Document> = read.iter_mut().flatten().filter(undated).collect();
         if !undated.is_empty() {
@@ -166,7 +172,7 @@ impl Source {
     /// # Errors
     /// When the source cannot be read.
     pub async fn asset(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>, SourceError> {
-        match &self.0 {
+        match &self.kind {
             Kind::Directory(directory, _) => {
                 let (directory, path) = (Arc::clone(directory), path.to_owned());
                 blocking(move || directory.asset(&path, limit)).await
@@ -175,13 +181,34 @@ impl Source {
         }
     }
 
-    /// Waits until something in the source may have changed: file notification for a directory. For a repository, or where notification
-    /// does not work, it never returns: polling is what finds the change.
-    pub async fn changed(&self) {
-        match &self.0 {
-            Kind::Directory(_, watch) => watch.changed().await,
-            Kind::Git(_) => std::future::pending().await,
+    /// What blobs of earlier readings hold, in their order: `None` for one that is not there any more, or that would be too much
+    /// with those before it. Of a directory nothing is there: it keeps no history.
+    ///
+    /// # Errors
+    /// When the source cannot be read.
+    pub async fn earlier(&self, blobs: &[&str]) -> Result<Vec<Option<Vec<u8>>>, SourceError> {
+        match &self.kind {
+            Kind::Directory(..) => Ok(vec![None; blobs.len()]),
+            Kind::Git(repository) => repository.earlier(blobs).await,
         }
+    }
+
+    /// Says that the source has changed, as a webhook does. Whoever waits in [`Source::changed`] of this process returns; if
+    /// nobody does, the next wait returns at once. Any number of calls until then count as one.
+    pub fn poke(&self) {
+        self.poked.notify_one();
+    }
+
+    /// Waits until something in the source may have changed: file notification for a directory, or [`Source::poke`]. Where neither
+    /// comes it never returns: polling is what finds the change.
+    pub async fn changed(&self) {
+        let seen = async {
+            match &self.kind {
+                Kind::Directory(_, watch) => watch.changed().await,
+                Kind::Git(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! { () = seen => {}, () = self.poked.notified() => {} }
     }
 }
 

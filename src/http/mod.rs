@@ -18,13 +18,14 @@ mod private;
 pub mod serve;
 mod subscriptions;
 mod web;
+mod webhook;
 
 pub use web::Web;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::{map_response, map_response_with_state};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 /// The largest body that is read: a form with one address needs a hundredth of it.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -48,6 +49,7 @@ pub fn public(web: Web) -> Router {
             &at("{newsletter}/unsubscribe/{token}"),
             get(subscriptions::ask_unsubscribe).post(subscriptions::unsubscribe),
         )
+        .route(&at("{newsletter}/webhook"), post(webhook::push))
         .route(&at("{newsletter}/{*path}"), get(feeds::feed))
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))

@@ -1,12 +1,21 @@
 //! Which documents are which issues: matches what a source holds now with what was known before. Pure.
 //!
 //! An issue is the `id` of its front matter, else the path where it was first seen, and stays it through edits,
-//! renames, reverts and re-adds. Being wrong here mails an issue twice or never; when in doubt the path decides.
+//! renames (with an edit too, while the earlier text is to be had), reverts and re-adds. Being wrong here mails an issue twice or never; when in doubt the path decides.
 //! First [`changes`] says what must be read, then [`match_up`] says what it is.
+
+mod likeness;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use crate::types::{Finding, IssueId, Place, Rule};
+use likeness::{Text, pairs};
+
+/// How much of its text an issue keeps that was moved and edited, at least: git's own measure of a rename.
+const MOVED: f64 = 0.5;
+
+/// How much of its text an issue keeps that was withdrawn and comes back at another path, at least.
+const BACK: f64 = 0.75;
 
 /// An issue as it was when the source was last read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +37,15 @@ pub struct Parsed {
     pub path: String,
     /// The `id` of its front matter.
     pub id: Option<IssueId>,
+}
+
+/// What issues and documents say, for the one question that nothing else answers: which issue was moved and edited at once.
+#[derive(Clone, Debug, Default)]
+pub struct Texts<'a> {
+    /// The newest text of issues that no document is at the path of any more, where it is still to be had.
+    pub earlier: &'a [(IssueId, Vec<u8>)],
+    /// Texts of parsed documents by path.
+    pub now: BTreeMap<&'a str, &'a [u8]>,
 }
 
 /// How a document came to be its issue.
@@ -73,15 +91,16 @@ pub fn changes(known: &[Known], documents: &[(String, String)]) -> Vec<(String, 
 }
 
 /// Says which issue each document is. `parsed` holds what became of [`changes`]; a document of those that is not in it
-/// is held, and keeps the issue at its path from being withdrawn.
+/// is held, and keeps the issue at its path from being withdrawn. `texts` are asked last.
 #[must_use]
-pub fn match_up(known: &[Known], documents: &[(String, String)], parsed: &[Parsed]) -> Matching {
+pub fn match_up(known: &[Known], documents: &[(String, String)], parsed: &[Parsed], texts: &Texts<'_>) -> Matching {
     let mut work = Work::new(known, documents, parsed);
     work.unchanged_documents();
     work.known_ids();
     work.known_paths();
     work.moved_blobs();
     work.returned_paths();
+    work.alike_texts(texts);
     work.new_issues();
     work.finish()
 }
@@ -194,6 +213,30 @@ impl<'a> Work<'a> {
             if let Some((path, None)) = self.open.get_key_value(known.issue.as_str()) {
                 self.take(path, known.issue.clone(), Standing::Moved);
             }
+        }
+    }
+
+    /// A document that says mostly what an issue said that is nowhere now: moved and edited at once. An issue that was withdrawn
+    /// before must be a closer likeness: it may have been the last one made from the same template.
+    fn alike_texts(&mut self, texts: &Texts<'_>) {
+        let earlier: HashMap<&IssueId, &[u8]> = texts.earlier.iter().map(|(issue, text)| (issue, &**text)).collect();
+        let nowhere = self.left().filter(|known| !self.documents.contains_key(known.path.as_str()));
+        let gone: Vec<(&Known, &[u8])> =
+            nowhere.filter_map(|known| Some((known, *earlier.get(&known.issue)?))).collect();
+        let open: Vec<_> =
+            self.open.iter().filter_map(|(path, id)| Some((*path, *id, *texts.now.get(path)?))).collect();
+        let old = gone.iter().map(|(known, text)| Text::new(&known.path, text)).collect::<Vec<_>>();
+        let new = open.iter().map(|(path, _, text)| Text::new(path, text)).collect::<Vec<_>>();
+        let least = |old: usize| if gone.get(old).is_some_and(|(known, _)| known.published) { MOVED } else { BACK };
+        let mut found = Vec::new();
+        for (old, new) in pairs(&old, &new, least) {
+            let (Some((known, _)), Some((path, id, _))) = (gone.get(old), open.get(new)) else { continue };
+            if id.is_none() || is_of_a_path(&known.issue, &known.path) {
+                found.push((*path, known.issue.clone()));
+            }
+        }
+        for (path, issue) in found {
+            self.take(path, issue, Standing::Moved);
         }
     }
 

@@ -55,7 +55,7 @@ pub fn render(issue: &Issue, links: &Links) -> Content {
     let body = body(issue);
     let body = remains::clean(&body).text;
     let markdown = Markdown::read(&body).without_title(&issue.title);
-    let html = html::write(&markdown, issue.slug.as_str());
+    let html = sanitise::in_pieces(html::write(&markdown, issue.slug.as_str()));
     let assets = Assets::default();
     if let Some(image) = &issue.image {
         sanitise::note(urls::image(image, links).and_then(|target| target.file), &assets);

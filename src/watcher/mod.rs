@@ -3,8 +3,10 @@
 //! A reading is applied in one transaction or not at all, so the last good state stays served. What is there at the
 //! first reading is archive; only what appears later is news.
 
+mod pace;
 mod reading;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,10 +14,11 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::config::Newsletter;
-use crate::content::{Source, SourceError};
+use crate::content::{Snapshot, Source, SourceError};
 use crate::issue::{Document, identity};
 use crate::store::{KnownIssue, Store, StoreError};
-use crate::types::Finding;
+use crate::types::{Finding, IssueId};
+pub use pace::pause;
 use reading::Reading;
 
 /// Longest time for a fetch. A first clone of a large repository takes minutes; a hung remote must not hold the watcher for ever.
@@ -138,6 +141,7 @@ impl Watcher {
             identity::changes(&known.iter().map(identity_of).collect::<Vec<_>>(), &snapshot.documents)
         };
         let read = self.source.read_dated(&snapshot, &wanted, &self.newsletter.reading).await?;
+        let earlier = self.earlier(&known, &snapshot, &read).await?;
         let reading = Reading {
             newsletter: self.newsletter.clone(),
             base: self.base.clone(),
@@ -147,8 +151,28 @@ impl Watcher {
             known,
             snapshot,
             read,
+            earlier,
         };
         self.apply(reading, state.is_none()).await
+    }
+
+    /// What the issues said that are at no path now, when there are documents that one of them may be.
+    async fn earlier(
+        &self,
+        known: &[KnownIssue],
+        snapshot: &Snapshot,
+        read: &[Read],
+    ) -> Result<Vec<(IssueId, Vec<u8>)>, WatchError> {
+        let paths: HashSet<&str> = known.iter().map(|known| known.path.as_str()).collect();
+        if paths.is_empty() || read.iter().flatten().all(|document| paths.contains(document.path.as_str())) {
+            return Ok(Vec::new());
+        }
+        let there: HashSet<&str> = snapshot.documents.iter().map(|(path, _)| path.as_str()).collect();
+        let mut gone: Vec<_> = known.iter().filter(|known| !there.contains(known.path.as_str())).collect();
+        gone.sort_by_key(|known| !known.published);
+        let blobs: Vec<&str> = gone.iter().map(|known| known.blob.as_str()).collect();
+        let texts = self.source.earlier(&blobs).await?;
+        Ok(gone.into_iter().zip(texts).filter_map(|(known, text)| Some((known.issue.clone(), text?))).collect())
     }
 
     async fn apply(&mut self, reading: Reading, first: bool) -> Result<Tick, WatchError> {
@@ -175,7 +199,7 @@ impl Watcher {
 }
 
 impl Look {
-    fn repeats(&self, snapshot: &crate::content::Snapshot, now: DateTime<Utc>) -> bool {
+    fn repeats(&self, snapshot: &Snapshot, now: DateTime<Utc>) -> bool {
         self.commit == snapshot.commit
             && self.documents == snapshot.documents
             && self.refused == snapshot.refused

@@ -9,7 +9,7 @@ use url::Url;
 use super::{Read, identity_of};
 use crate::config::Newsletter;
 use crate::content::Snapshot;
-use crate::issue::identity::{Match, Parsed, match_up};
+use crate::issue::identity::{Match, Parsed, Texts, match_up};
 use crate::issue::news::{self, Before, Candidate};
 use crate::issue::{self, Document, Issue, Revision, content_hash, parse};
 use crate::renderer::{self, Documents, Links};
@@ -28,6 +28,8 @@ pub(super) struct Reading {
     pub known: Vec<KnownIssue>,
     pub snapshot: Snapshot,
     pub read: Vec<Read>,
+    /// See [`Texts::earlier`].
+    pub earlier: Vec<(IssueId, Vec<u8>)>,
 }
 
 /// What was parsed, by path.
@@ -61,7 +63,9 @@ impl Reading {
         let known: Vec<_> = self.known.iter().map(identity_of).collect();
         let ids: Vec<_> =
             parsed.iter().map(|(path, (_, issue))| Parsed { path: path.clone(), id: issue.id.clone() }).collect();
-        let matching = match_up(&known, &self.snapshot.documents, &ids);
+        let now = parsed.iter().map(|(path, (document, _))| (path.as_str(), document.bytes.as_slice())).collect();
+        let texts = Texts { earlier: &self.earlier, now };
+        let matching = match_up(&known, &self.snapshot.documents, &ids, &texts);
         holds.extend(matching.duplicates);
         holds.sort_by(|a, b| (&a.place.path, a.place.line).cmp(&(&b.place.path, b.place.line)));
         let issues = self.issues(&parsed, &matching.matches);

@@ -9,6 +9,7 @@ mod content;
 mod delivery;
 mod harness;
 mod kill;
+mod malicious;
 mod publishing;
 mod replay;
 mod store;
@@ -16,6 +17,7 @@ mod subscribing;
 mod tour;
 mod transport;
 mod web;
+mod webhook;
 
 #[path = "../support/postgres.rs"]
 mod postgres;

@@ -294,3 +294,80 @@ async fn issues_may_stand_on_the_projects_own_site_and_old_paths_lead_to_them() 
     }
     assert!(!feed.contains("/weekly/files/"), "what an issue shows is on its own site");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rename_with_an_edit_keeps_the_issue_one_by_one_and_by_the_folder() {
+    let source = tempfile::TempDir::new().unwrap();
+    let repository = source.path();
+    git(repository, &["init", "--quiet"]);
+    std::fs::create_dir(repository.join("old")).unwrap();
+    let text = |number: usize, word: &str| {
+        let lines: String = (0..10).map(|line| format!("Line {line} of number {number}.\n")).collect();
+        issue(&format!("Number {number}{word}"), "2026-02-05", &format!("{lines}\nThe same end as ever."))
+    };
+    for number in 0..12 {
+        std::fs::write(repository.join(format!("old/{number}.md")), text(number, "")).unwrap();
+    }
+    let commit = |message: &str| {
+        git(repository, &["add", "--all"]);
+        git(repository, &["commit", "--quiet", "-m", message]);
+    };
+    commit("all");
+    let extra = format!(
+        "[newsletters.weekly]\ntitle = \"W\"\nfrom = \"w@news.example\"\nsource.git = {:?}\n\
+         cadences.mondays = {{ title = \"M\", cron = \"0 9 * * 1\" }}\n",
+        repository.display().to_string()
+    );
+    let mut app = TestApp::start_with(Backend::Sqlite, &extra).await.unwrap();
+    app.watch().await.unwrap();
+    let ids = async |app: &TestApp| {
+        let answer = app.get("/weekly/atom.xml").await;
+        let entries = feed_rs::parser::parse(answer.body.as_bytes()).unwrap().entries;
+        let mut ids: Vec<_> = entries
+            .into_iter()
+            .map(|entry| {
+                let title = entry.title.unwrap().content;
+                (title.split(',').next().unwrap().to_owned(), entry.id)
+            })
+            .collect();
+        ids.sort();
+        ids
+    };
+    let first = ids(&app).await;
+    assert_eq!(first.len(), 12);
+
+    git(repository, &["mv", "old/3.md", "old/2026-02-three.md"]);
+    std::fs::write(repository.join("old/2026-02-three.md"), text(3, ", corrected")).unwrap();
+    std::fs::write(repository.join("old/other.md"), issue("Other", "2026-02-05", "Something else altogether."))
+        .unwrap();
+    commit("a rename with an edit, and a new issue");
+    app.watch().await.unwrap();
+    let (others, same): (Vec<_>, Vec<_>) = ids(&app).await.into_iter().partition(|(title, _)| title == "Other");
+    assert_eq!(same, first);
+    assert_eq!(others.len(), 1);
+
+    git(repository, &["mv", "old", "new"]);
+    for number in (0..12).filter(|number| *number != 3) {
+        std::fs::write(repository.join(format!("new/{number}.md")), text(number, ", moved")).unwrap();
+    }
+    commit("the folder moves, with an edit of each");
+    app.watch().await.unwrap();
+    assert_eq!(ids(&app).await.into_iter().filter(|(title, _)| title != "Other").collect::<Vec<_>>(), first);
+
+    // The branch begins anew, with everything at other paths and edited again.
+    git(repository, &["checkout", "--quiet", "--orphan", "fresh"]);
+    git(repository, &["mv", "new", "fresh"]);
+    for number in (0..12).filter(|number| *number != 3) {
+        std::fs::write(repository.join(format!("fresh/{number}.md")), text(number, ", rewritten")).unwrap();
+    }
+    commit("history is rewritten");
+    git(repository, &["branch", "--force", "main", "fresh"]);
+    git(repository, &["checkout", "--quiet", "main"]);
+    app.watch().await.unwrap();
+    assert_eq!(ids(&app).await.into_iter().filter(|(title, _)| title != "Other").collect::<Vec<_>>(), first);
+    assert_eq!(
+        app.app().store.known_issues(&tidings::types::NewsletterId::parse("weekly").unwrap()).await.unwrap().len(),
+        13,
+        "and nothing else was ever seen"
+    );
+}

@@ -149,9 +149,10 @@ fn source(r: &mut Reader<'_>, newsletter: &str) -> Option<Source> {
     let exclude = r.list(&[&own("exclude"), "defaults.exclude"], values::pattern);
     let folder = r.may(&[&own("folder")], values::folder);
     let branch = r.may(&[&own("branch")], values::branch);
+    let webhook_secret = r.may(&[&own("webhook_secret")], values::webhook_secret);
     let place = match (r.find(&[&own("directory")]), r.find(&[&own("git")])) {
         (Some(directory), None) => {
-            for key in ["branch", "folder"] {
+            for key in ["branch", "folder", "webhook_secret"] {
                 if let Some(found) = r.find(&[&own(key)]) {
                     let remedy = "Remove it, or write git = in place of directory =.";
                     r.refuse(found, Problem::new("is for a git repository only", None, remedy));
@@ -175,7 +176,13 @@ fn source(r: &mut Reader<'_>, newsletter: &str) -> Option<Source> {
             None
         }
     };
-    Some(Source { place: place?, folder: folder?.unwrap_or_default(), include: include?, exclude: exclude? })
+    Some(Source {
+        place: place?,
+        webhook_secret: webhook_secret?.map(Secret::new),
+        folder: folder?.unwrap_or_default(),
+        include: include?,
+        exclude: exclude?,
+    })
 }
 
 fn cadences(r: &mut Reader<'_>, newsletter: &str, timezone: Tz) -> Option<Vec<Cadence>> {

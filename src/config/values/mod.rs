@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-pub(super) use places::{base_url, branch, database_url, folder, hello, host, is_loopback, listen, path, repository};
+pub(super) use places::{
+    base_url, branch, database_url, folder, hello, host, is_loopback, listen, path, repository, webhook_secret,
+};
 
 use super::schema::nearest;
 use crate::issue::{DateSource, permalink};

@@ -81,6 +81,15 @@ pub(in crate::config) fn repository(text: &str) -> Result<String, Problem> {
     Ok(text.to_owned())
 }
 
+/// What push events are signed with. A short one can be guessed from one event, without asking us.
+pub(in crate::config) fn webhook_secret(text: &str) -> Result<String, Problem> {
+    if text.len() < 16 || text.chars().any(char::is_control) {
+        let remedy = "Write 16 characters or more, such as those of `openssl rand -hex 20`, here and at the server.";
+        return Err(Problem::new("is no secret to sign with", None, remedy));
+    }
+    Ok(text.to_owned())
+}
+
 /// A branch, by the rules of git-check-ref-format(1) that matter here.
 pub(in crate::config) fn branch(text: &str) -> Result<String, Problem> {
     let odd = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
@@ -168,6 +177,9 @@ mod tests {
         }
         for bad in ["--upload-pack=x", "ext::sh -c x", "a\nb"] {
             assert!(repository(bad).is_err(), "{bad}");
+        }
+        for (text, good) in [("0123456789abcdef", true), ("0123456789abcde", false), ("0123456789abcdef\n", false)] {
+            assert_eq!(webhook_secret(text).is_ok(), good, "{text:?}");
         }
         for (text, good) in
             [("main", true), ("v/1", true), ("-x", false), ("a..b", false), ("a b", false), ("a:b", false)]

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, ChildStdout, Command};
 
 use super::failure::Failure;
 
@@ -31,7 +31,9 @@ const KEPT: [&str; 15] = [
 ];
 
 /// The only settings there are besides the mirror's own. A file and not `-c`, because the process that git starts to serve
-/// a local repository obeys `safe.directory` only from a file; the repository may belong to another user.
+/// a local repository obeys `safe.directory` only from a file; the repository may belong to another user. `uploadpack` is for
+/// that process too: a local repository then gives a part as any other does. Nothing is pruned, because an issue that was
+/// moved and edited is known by its earlier text, also after a forced push.
 const SETTINGS: &str = "\
 [safe]
 \tdirectory = *
@@ -53,8 +55,12 @@ const SETTINGS: &str = "\
 [http]
 \tlowSpeedLimit = 1
 \tlowSpeedTime = 60
+[uploadpack]
+\tallowFilter = true
+\tallowAnySHA1InWant = true
 [gc]
 \tautoDetach = false
+\tpruneExpire = never
 [maintenance]
 \tautoDetach = false
 ";
@@ -62,8 +68,11 @@ const SETTINGS: &str = "\
 /// Name of the settings file within the mirror.
 const SETTINGS_FILE: &str = "tidings.gitconfig";
 
-/// A listing of 1,000,000 files, or 3,000 large issues, stays below.
-const MAX_OUTPUT: u64 = 1024 * 1024 * 1024;
+/// A listing of 500,000 files stays below. More is no newsletter: a few small trees can name each other into billions.
+pub(super) const MAX_OUTPUT: u64 = 128 * 1024 * 1024;
+
+/// What a command writes.
+pub(super) type Output = BufReader<ChildStdout>;
 
 /// Enough for git's last words.
 const MAX_WORDS: u64 = 16 * 1024;
@@ -111,9 +120,30 @@ impl Git {
         deadline: Duration,
     ) -> Result<Vec<u8>, Failure> {
         let child = self.start(arguments, environment)?;
-        // A dropped child is killed, so running out of time ends it. What it started ends with its pipes.
-        let finished = tokio::time::timeout(deadline, finish(child, input)).await;
-        finished.map_err(|_| Failure::Late(deadline))?
+        read_while(child, input, deadline, drain).await
+    }
+
+    /// Runs a command with input, and has its output read while it is written.
+    pub(super) async fn run_reading<T, F: Future<Output = Result<T, Failure>>>(
+        &self,
+        arguments: &[&str],
+        input: Vec<u8>,
+        deadline: Duration,
+        read: impl FnOnce(Output) -> F,
+    ) -> Result<T, Failure> {
+        let child = self.start(arguments, &[])?;
+        read_while(child, input, deadline, read).await
+    }
+
+    /// Removes what a fetch that was killed left half written.
+    pub(super) async fn sweep(&self) {
+        let Ok(mut entries) = tokio::fs::read_dir(self.mirror.join("objects/pack")).await else { return };
+        while let Ok(Some(entry)) = entries.next_entry().await {
+            if entry.file_name().as_encoded_bytes().starts_with(b"tmp_") {
+                // Left behind, it costs space and nothing else.
+                let _ = tokio::fs::remove_file(entry.path()).await;
+            }
+        }
     }
 
     /// Starts a command; it is killed when the child is dropped.
@@ -139,8 +169,23 @@ fn kept() -> Vec<(&'static str, OsString)> {
     std::iter::once(ssh).chain(found).collect()
 }
 
-/// Feeds, drains and waits, all at once, so that no pipe fills up.
-async fn finish(mut child: Child, input: Vec<u8>) -> Result<Vec<u8>, Failure> {
+/// Feeds, reads and waits, all at once, so that no pipe fills up.
+async fn read_while<T, F: Future<Output = Result<T, Failure>>>(
+    child: Child,
+    input: Vec<u8>,
+    deadline: Duration,
+    read: impl FnOnce(Output) -> F,
+) -> Result<T, Failure> {
+    // A dropped child is killed, so running out of time ends it. What it started ends with its pipes.
+    let finished = tokio::time::timeout(deadline, finish(child, input, read)).await;
+    finished.map_err(|_| Failure::Late(deadline))?
+}
+
+async fn finish<T, F: Future<Output = Result<T, Failure>>>(
+    mut child: Child,
+    input: Vec<u8>,
+    read: impl FnOnce(Output) -> F,
+) -> Result<T, Failure> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
     let feed = async move {
         if let Some(mut stdin) = stdin {
@@ -149,13 +194,7 @@ async fn finish(mut child: Child, input: Vec<u8>) -> Result<Vec<u8>, Failure> {
         }
         Ok(())
     };
-    let drain = async move {
-        let mut output = Vec::new();
-        if let Some(stdout) = stdout {
-            stdout.take(MAX_OUTPUT + 1).read_to_end(&mut output).await.map_err(Failure::NotStarted)?;
-        }
-        if u64::try_from(output.len()).unwrap_or(u64::MAX) > MAX_OUTPUT { Err(Failure::TooMuch) } else { Ok(output) }
-    };
+    let stdout = stdout.ok_or_else(|| Failure::NotStarted(io::ErrorKind::BrokenPipe.into()))?;
     let listen = async move {
         let mut words = Vec::new();
         if let Some(mut stderr) = stderr {
@@ -164,7 +203,14 @@ async fn finish(mut child: Child, input: Vec<u8>) -> Result<Vec<u8>, Failure> {
         }
         Ok(String::from_utf8_lossy(&words).into_owned())
     };
-    let ((), output, words) = tokio::try_join!(feed, drain, listen)?;
+    let ((), output, words) = tokio::try_join!(feed, read(BufReader::new(stdout)), listen)?;
     let status = child.wait().await.map_err(Failure::NotStarted)?;
     if status.success() { Ok(output) } else { Err(Failure::Exit(words)) }
+}
+
+/// Keeps all of a small output.
+async fn drain(output: Output) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    output.take(MAX_OUTPUT + 1).read_to_end(&mut bytes).await.map_err(Failure::NotStarted)?;
+    if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > MAX_OUTPUT { Err(Failure::TooMuch) } else { Ok(bytes) }
 }

@@ -1,7 +1,10 @@
-//! Reads what `ls-tree` and `cat-file` write. Pure.
+//! Reads what `ls-tree` and `cat-file` write.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
+use std::io;
+
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt};
 
 /// What an entry of a tree is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,29 +24,24 @@ pub(super) enum Kind {
 pub(super) struct Entry<'a> {
     pub(super) kind: Kind,
     pub(super) id: &'a str,
-    /// Only with `--long`.
-    pub(super) size: Option<u64>,
     pub(super) path: Cow<'a, str>,
     /// The path is not UTF-8; `path` has replacement characters.
     pub(super) is_lossy: bool,
 }
 
-/// The entries of `ls-tree -z`, with or without `--long`: `mode type id [size]\tpath\0`.
-pub(super) fn entries(output: &[u8]) -> impl Iterator<Item = Entry<'_>> {
-    output.split(|byte| *byte == 0).filter_map(|record| {
-        let tab = record.iter().position(|byte| *byte == b'\t')?;
-        let (about, path) = record.split_at_checked(tab)?;
-        let path = String::from_utf8_lossy(path.get(1..)?);
-        let mut about = std::str::from_utf8(about).ok()?.split_ascii_whitespace();
-        let kind = match (about.next()?, about.next()?) {
-            ("100644" | "100755", "blob") => Kind::File,
-            ("120000", _) => Kind::Link,
-            ("160000", _) => Kind::Submodule,
-            _ => Kind::Other,
-        };
-        let (id, size) = (about.next()?, about.next().and_then(|size| size.parse().ok()));
-        Some(Entry { kind, id, size, is_lossy: matches!(path, Cow::Owned(_)), path })
-    })
+/// An entry of `ls-tree -z`: `mode type id\tpath`, without the zero byte at its end.
+pub(super) fn entry(record: &[u8]) -> Option<Entry<'_>> {
+    let tab = record.iter().position(|byte| *byte == b'\t')?;
+    let (about, path) = record.split_at_checked(tab)?;
+    let path = String::from_utf8_lossy(path.get(1..)?);
+    let mut about = std::str::from_utf8(about).ok()?.split_ascii_whitespace();
+    let kind = match (about.next()?, about.next()?) {
+        ("100644" | "100755", "blob") => Kind::File,
+        ("120000", _) => Kind::Link,
+        ("160000", _) => Kind::Submodule,
+        _ => Kind::Other,
+    };
+    Some(Entry { kind, id: about.next()?, is_lossy: matches!(path, Cow::Owned(_)), path })
 }
 
 /// Whether a text is an object id: SHA-1 or SHA-256 in hex.
@@ -61,27 +59,27 @@ pub(super) fn sizes<'a>(output: &[u8], ids: &[&'a str]) -> HashMap<&'a str, u64>
     output.split(|byte| *byte == b'\n').filter_map(line).collect()
 }
 
-/// The blobs of `cat-file --batch`: a line `id blob size`, the bytes, a line end, for each.
-pub(super) fn blobs<'a>(output: &[u8], ids: &[&'a str]) -> HashMap<&'a str, Vec<u8>> {
-    let asked: HashMap<&str, &'a str> = ids.iter().map(|id| (*id, *id)).collect();
-    let mut found = HashMap::with_capacity(ids.len());
-    let mut rest = output;
-    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
-        let Some((line, after)) = rest.split_at_checked(end) else { break };
-        let after = after.get(1..).unwrap_or_default();
-        let Some((id, size)) = header(line) else {
-            rest = after; // `id missing`
+/// Reads the blobs of `cat-file --batch` in the order in which they were asked for: a line `id blob size`, the bytes, a line end,
+/// for each. `None` for one that is missing.
+pub(super) async fn blobs(mut output: impl AsyncBufRead + Unpin, count: usize) -> io::Result<Vec<Option<Vec<u8>>>> {
+    let mut blobs = Vec::with_capacity(count);
+    let mut line = Vec::new();
+    while blobs.len() < count {
+        line.clear();
+        if output.read_until(b'\n', &mut line).await? == 0 {
+            break;
+        }
+        let size = header(line.strip_suffix(b"\n").unwrap_or(&line)).and_then(|(_, size)| usize::try_from(size).ok());
+        let Some(size) = size else {
+            blobs.push(None); // `id missing`
             continue;
         };
-        let Some((bytes, after)) = usize::try_from(size).ok().and_then(|size| after.split_at_checked(size)) else {
-            break;
-        };
-        if let Some(id) = asked.get(id) {
-            found.insert(*id, bytes.to_vec());
-        }
-        rest = after.get(1..).unwrap_or_default();
+        let mut bytes = vec![0; size];
+        output.read_exact(&mut bytes).await?;
+        output.read_u8().await?;
+        blobs.push(Some(bytes));
     }
-    found
+    Ok(blobs)
 }
 
 fn header(line: &[u8]) -> Option<(&str, u64)> {
@@ -98,27 +96,26 @@ mod tests {
 
     #[test]
     fn trees_are_read_with_their_kinds_and_odd_names() {
-        let tree = b"100644 blob aa       2\ta b.md\x00120000 blob bb       3\tl\x00160000 commit cc       -\ts\x00100755 blob dd\t\xff.md\x00040000 tree ee\td\0";
-        let found: Vec<_> = entries(tree).map(|e| (e.kind, e.id, e.size, e.path.into_owned(), e.is_lossy)).collect();
-        assert_eq!(
-            found,
-            [
-                (Kind::File, "aa", Some(2), "a b.md".into(), false),
-                (Kind::Link, "bb", Some(3), "l".into(), false),
-                (Kind::Submodule, "cc", None, "s".into(), false),
-                (Kind::File, "dd", None, "\u{fffd}.md".into(), true),
-                (Kind::Other, "ee", None, "d".into(), false),
-            ]
-        );
+        for (record, expected) in [
+            (b"100644 blob aa\ta b.md".as_slice(), (Kind::File, "aa", "a b.md", false)),
+            (b"120000 blob bb\tl", (Kind::Link, "bb", "l", false)),
+            (b"160000 commit cc\ts", (Kind::Submodule, "cc", "s", false)),
+            (b"100755 blob dd\t\xff.md", (Kind::File, "dd", "\u{fffd}.md", true)),
+            (b"040000 tree ee\td", (Kind::Other, "ee", "d", false)),
+        ] {
+            let found = entry(record).unwrap();
+            assert_eq!((found.kind, found.id, &*found.path, found.is_lossy), expected);
+        }
+        assert!(entry(b"").is_none() && entry(b"100644 blob").is_none());
     }
 
-    #[test]
-    fn batches_are_read_also_when_an_object_is_missing() {
+    #[tokio::test]
+    async fn batches_are_read_also_when_an_object_is_missing() {
+        let output = b"aa blob 3\nx\ny\nbb missing\ncc blob 0\n\n".as_slice();
+        let found = blobs(output, 3).await.unwrap();
+        assert_eq!(found, [Some(b"x\ny".to_vec()), None, Some(Vec::new())]);
+        assert!(blobs(b"aa blob 3\nx".as_slice(), 1).await.is_err(), "it was cut off");
         let ids = ["aa", "bb", "cc"];
-        let output = b"aa blob 3\nx\ny\nbb missing\ncc blob 0\n\n";
-        let found = blobs(output, &ids);
-        assert_eq!(found.get("aa").map(Vec::as_slice), Some(b"x\ny".as_slice()));
-        assert_eq!((found.get("bb"), found.get("cc").map(Vec::len)), (None, Some(0)));
         assert_eq!(sizes(b"aa blob 3\nbb missing\ncc blob 7\n", &ids), HashMap::from([("aa", 3), ("cc", 7)]));
     }
 }

@@ -34,7 +34,7 @@ fn run(known: &[(&str, &str, &str, bool)], now: Now<'_>) -> Outcome {
         .filter(|(_, _, header)| *header != "!")
         .map(|(path, _, header)| Parsed { path: (*path).into(), id: (*header != "-").then(|| id(header)) })
         .collect();
-    let found = match_up(&known, &documents, &parsed);
+    let found = match_up(&known, &documents, &parsed, &Texts::default());
     Outcome {
         matches: found.matches.into_iter().map(|m| (m.path, m.issue.to_string(), m.standing)).collect(),
         gone: found.gone.iter().map(ToString::to_string).collect(),
@@ -198,4 +198,54 @@ fn only_what_is_not_published_as_it_is_must_be_read() {
     let document = |path: &str, blob: &str| (path.to_owned(), blob.to_owned());
     let now = [document("a", "1"), document("b", "2"), document("c", "1")];
     assert_eq!(changes(&known, &now), [document("b", "2"), document("c", "1")]);
+}
+
+#[test]
+fn an_issue_that_was_moved_and_edited_at_once_is_known_by_its_text() {
+    let known = |issue: &str, path: &str, published| Known {
+        issue: id(issue),
+        path: path.into(),
+        blob: path.into(),
+        published,
+    };
+    let long = "A report on the harvest. The apples were small, the pears were not. The cider is in the barn, thirty barrels. Next year we plant more.";
+    let edited = "A report on the harvest. The apples were small, the pears were not. The cider is in the barn, thirty barrels. Next year we plant fewer!";
+    let half = "A report on the harvest. The apples were small, the pears were not. We sold the farm in spring, and with it the dog.";
+    let other = "The orchestra plays on Sunday. Tickets are at the door, as always.";
+    let run =
+        |known: &[Known], earlier: &[(&str, &str)], now: &[(&str, Option<&str>, &str)]| -> Vec<(String, Standing)> {
+            let documents: Vec<_> =
+                now.iter().map(|(path, _, text)| ((*path).to_owned(), format!("blob of {text}"))).collect();
+            let parsed: Vec<_> =
+                now.iter().map(|(path, header, _)| Parsed { path: (*path).into(), id: header.map(id) }).collect();
+            let earlier: Vec<_> = earlier.iter().map(|(issue, text)| (id(issue), text.as_bytes().to_vec())).collect();
+            let now = now.iter().map(|(path, _, text)| (*path, text.as_bytes())).collect();
+            let found = match_up(known, &documents, &parsed, &Texts { earlier: &earlier, now });
+            found.matches.into_iter().map(|m| (m.issue.to_string(), m.standing)).collect()
+        };
+    let as_before = |issue: &str, standing| vec![(issue.to_owned(), standing)];
+    let was = [known("a.md", "a.md", true)];
+    let earlier = [("a.md", long)];
+    assert_eq!(run(&was, &earlier, &[("b.md", None, edited)]), as_before("a.md", Moved));
+    assert_eq!(run(&was, &earlier, &[("b.md", Some("new-id"), edited)]), as_before("a.md", Moved), "an id is added");
+    assert_eq!(run(&was, &earlier, &[("b.md", None, other)]), as_before("b.md", New), "another text is another issue");
+    assert_eq!(run(&was, &[], &[("b.md", None, edited)]), as_before("b.md", New), "its text is not to be had");
+    let copied = run(&was, &earlier, &[("a.md", None, long), ("b.md", None, edited)]);
+    assert_eq!(copied, [("a.md".to_owned(), Same), ("b.md".to_owned(), New)], "a copy is a new issue");
+
+    assert_eq!(run(&was, &earlier, &[("b.md", None, half)]), as_before("a.md", Moved), "half of it is left");
+    let withdrawn = [known("a.md", "a.md", false)];
+    assert_eq!(
+        run(&withdrawn, &earlier, &[("b.md", None, half)]),
+        as_before("b.md", New),
+        "and half is not enough to be back"
+    );
+    assert_eq!(
+        run(&withdrawn, &earlier, &[("b.md", None, edited)]),
+        as_before("a.md", Moved),
+        "back elsewhere, edited"
+    );
+
+    let named = [known("x", "a.md", true)];
+    assert_eq!(run(&named, &[("x", long)], &[("b.md", Some("y"), edited)]), as_before("y", New), "its id is replaced");
 }

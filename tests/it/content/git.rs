@@ -269,6 +269,7 @@ async fn a_failed_fetch_leaves_the_last_good_state() {
     repo.commit(0);
     let source = repo.source();
     let snapshot = source.snapshot(DEADLINE).await.unwrap();
+    source.asset("x.png", 10).await.unwrap(); // a reader has seen it
     fs::rename(repo.path(), repo.home.path().join("away")).unwrap();
     source.snapshot(DEADLINE).await.unwrap_err();
     assert_eq!(texts(&source, &snapshot).await, ["1"]);

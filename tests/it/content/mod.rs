@@ -2,6 +2,7 @@
 
 mod directory;
 mod git;
+mod partial;
 
 use std::fs;
 use std::io::Write;
@@ -94,6 +95,7 @@ fn configured(place: config::SourcePlace, folder: &str) -> config::Source {
     let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
     config::Source {
         place,
+        webhook_secret: None,
         folder: folder.into(),
         include: texts(&["**/*.md", "**/*.markdown"]),
         exclude: texts(&["**/README.md", "**/_*.md"]),
