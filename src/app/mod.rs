@@ -1,5 +1,7 @@
 //! Wiring: opens the ports, starts the roles, and shuts them down in order.
 
+mod loops;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,6 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::loops::stopped;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -16,12 +19,12 @@ use crate::content::Source;
 use crate::housekeeper::Housekeeper;
 use crate::http::{self, Web};
 use crate::renderer::Templates;
-use crate::scheduler::{self, Scheduler};
-use crate::sender::{self, SendError, Sender};
+use crate::scheduler::Scheduler;
+use crate::sender::Sender;
 use crate::store::Store;
 use crate::transport::Transport;
 use crate::types::{NewsletterId, NodeId};
-use crate::watcher::{self, Watcher};
+use crate::watcher::Watcher;
 
 /// What a process can do. Nodes of a large install each do some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -36,12 +39,6 @@ pub enum Role {
     Sender,
 }
 
-/// How often the scheduler and the housekeeper look: well under the minute that cron resolves.
-const LOOK: Duration = Duration::from_secs(1);
-/// How often an idle sender asks for a batch: a confirmation mail should leave before the person has changed windows.
-const IDLE: Duration = Duration::from_millis(500);
-/// Longest wait for a relay or a database that is away.
-const PATIENCE: Duration = Duration::from_secs(60);
 /// How long a shutdown waits for what is in flight; a container runtime kills after 30 s or less by default.
 const DRAIN: Duration = Duration::from_secs(25);
 
@@ -182,17 +179,26 @@ impl App {
         }
         if roles.contains(&Role::Watcher) {
             for watcher in self.watchers() {
-                tasks.spawn(watch_source(watcher, self.clock.clone(), self.chance.clone(), stop.clone()));
+                tasks.spawn(loops::watch_source(watcher, self.clock.clone(), self.chance.clone(), stop.clone()));
             }
         }
         if roles.contains(&Role::Scheduler) {
-            tasks.spawn(keep_schedule(self.scheduler(), self.clock.clone(), stop.clone()));
+            tasks.spawn(loops::keep_schedule(self.scheduler(), self.clock.clone(), stop.clone()));
         }
         if roles.contains(&Role::Sender) {
-            tasks.spawn(send(self.sender(stop.clone())?, stop.clone()));
-            tasks.spawn(keep_house(self.housekeeper(), self.clock.clone(), stop.clone()));
+            tasks.spawn(loops::send(self.sender(stop.clone())?, stop.clone()));
+            tasks.spawn(loops::keep_house(self.housekeeper(), self.clock.clone(), stop.clone()));
         }
-        stopped(stop).await;
+        tokio::select! {
+            () = stopped(stop) => {}
+            // A role that ends by itself has panicked: better a restart than a service that lacks a part.
+            Some(ended) = tasks.join_next() => {
+                tasks.shutdown().await;
+                self.store.close().await;
+                ended.context("a role failed; this is a bug")?;
+                anyhow::bail!("a role ended by itself; this is a bug");
+            }
+        }
         let drained = tokio::time::timeout(DRAIN, async { while tasks.join_next().await.is_some() {} }).await;
         if drained.is_err() {
             tracing::warn!(
@@ -213,128 +219,6 @@ pub struct Listeners {
     pub public: Option<TcpListener>,
     /// For operators; always, so that every node can be asked for its health.
     pub private: Option<TcpListener>,
-}
-
-/// Ends when `stop` turns true, or its sender is gone.
-async fn stopped(mut stop: watch::Receiver<bool>) {
-    let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// Waits; true when it is time to stop.
-async fn pause(span: Duration, stop: &watch::Receiver<bool>) -> bool {
-    tokio::select! {
-        () = tokio::time::sleep(span) => false,
-        () = stopped(stop.clone()) => true,
-    }
-}
-
-/// Logs a failure when it is new: an error that lasts for hours is one line, and so is its end.
-struct Trouble {
-    what: String,
-    last: Option<String>,
-}
-
-impl Trouble {
-    fn new(what: impl Into<String>) -> Self {
-        Self { what: what.into(), last: None }
-    }
-
-    fn note<T, E: std::fmt::Display>(&mut self, result: Result<T, E>) -> Option<T> {
-        match result {
-            Ok(value) => {
-                if self.last.take().is_some() {
-                    tracing::info!("{}: well again", self.what);
-                }
-                Some(value)
-            }
-            Err(error) => {
-                let error = error.to_string();
-                if self.last.as_ref() != Some(&error) {
-                    tracing::error!("{}: {error}", self.what);
-                }
-                self.last = Some(error);
-                None
-            }
-        }
-    }
-
-    /// How long to wait after `failures` in a row.
-    fn backoff(failures: u32) -> Duration {
-        Duration::from_secs(1 << failures.min(6)).min(PATIENCE)
-    }
-}
-
-async fn watch_source(mut watcher: Watcher, clock: Clock, chance: Chance, stop: watch::Receiver<bool>) {
-    let poll = watcher.newsletter().poll;
-    // To look at a directory again costs nobody anything.
-    let is_remote = matches!(watcher.newsletter().source.place, config::SourcePlace::Git { .. });
-    let source = watcher.source();
-    let mut trouble = Trouble::new(format!("the source of {}", watcher.newsletter().id));
-    let mut failures = 0;
-    loop {
-        match trouble.note(watcher.tick(clock.now()).await) {
-            Some(tick) => {
-                failures = 0;
-                tick.log(watcher.newsletter());
-            }
-            None => failures += u32::from(is_remote),
-        }
-        // Without randomness newsletters come back together, which is no reason to stop.
-        let [chance] = chance.bytes().unwrap_or([128]);
-        let pause = watcher::pause(poll, failures, chance);
-        let changed = async {
-            tokio::select! { () = source.changed() => {}, () = tokio::time::sleep(pause) => {} }
-        };
-        tokio::select! { () = changed => {}, () = stopped(stop.clone()) => return }
-    }
-}
-
-async fn keep_schedule(scheduler: Scheduler, clock: Clock, stop: watch::Receiver<bool>) {
-    let mut trouble = Trouble::new("the scheduler");
-    loop {
-        for event in trouble.note(scheduler.tick(clock.now()).await).unwrap_or_default() {
-            match event {
-                scheduler::Event::Opened { mailing, issues } => {
-                    tracing::info!(%mailing, issues, "a mailing is open");
-                }
-                scheduler::Event::Missed { cadence, occurrence } => {
-                    tracing::warn!(cadence, occurrence = %occurrence.local, "an occurrence was missed by more than its grace period and is skipped; its issues go out with the next one");
-                }
-            }
-        }
-        if pause(LOOK, &stop).await {
-            return;
-        }
-    }
-}
-
-async fn keep_house(housekeeper: Housekeeper, clock: Clock, stop: watch::Receiver<bool>) {
-    let mut trouble = Trouble::new("the housekeeper");
-    loop {
-        for mailing in trouble.note(housekeeper.tick(clock.now()).await).unwrap_or_default() {
-            let books = mailing.books;
-            tracing::info!(mailing = %mailing.mailing, accepted = books.accepted, refused = books.refused, skipped = books.skipped, held = books.held, "a mailing is finished");
-        }
-        if pause(LOOK, &stop).await {
-            return;
-        }
-    }
-}
-
-async fn send(sender: Sender, stop: watch::Receiver<bool>) {
-    let mut trouble = Trouble::new("the sender");
-    let mut failures = 0;
-    while !*stop.borrow() {
-        let wait = match trouble.note::<_, SendError>(sender.tick().await) {
-            Some(sender::Tick::Worked { .. }) => Duration::ZERO,
-            Some(sender::Tick::Idle) => IDLE,
-            None => Trouble::backoff(failures),
-        };
-        failures = if trouble.last.is_some() { failures + 1 } else { 0 };
-        if !wait.is_zero() && pause(wait, &stop).await {
-            return;
-        }
-    }
 }
 
 /// Waits for SIGTERM or SIGINT, then turns the returned channel true. A second signal ends the process at once.
