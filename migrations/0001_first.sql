@@ -86,6 +86,7 @@ CREATE TABLE asset (
     issue      TEXT NOT NULL,
     PRIMARY KEY (newsletter, path, issue)
 );
+CREATE INDEX asset_by_issue ON asset (newsletter, issue);
 
 -- Former paths of issues, which redirect to where the issue is now.
 CREATE TABLE alias (
@@ -94,6 +95,7 @@ CREATE TABLE alias (
     issue      TEXT NOT NULL,
     PRIMARY KEY (newsletter, path, issue)
 );
+CREATE INDEX alias_by_issue ON alias (newsletter, issue);
 
 -- Why documents are not published. Replaced as a whole by each reading.
 CREATE TABLE hold (
