@@ -120,6 +120,8 @@ pub struct Newsletter {
     pub poll: Duration,
     /// How long an issue must be unchanged before it is mailed.
     pub settle: Duration,
+    /// Publish what is dated in the future at once, instead of on its date.
+    pub publish_future: bool,
     /// What looks like an accident, and is published but not mailed: `max_age`, `max_new`, `min_length`.
     pub caution: Caution,
     /// Entries in a feed.

@@ -10,6 +10,7 @@ mod feeds;
 mod files;
 mod headers;
 mod mail;
+mod metrics;
 mod outbox;
 mod pages;
 mod parts;
@@ -64,6 +65,7 @@ pub fn private(web: Web) -> Router {
         .route("/", get(private::front))
         .route("/health", get(private::health))
         .route("/status", get(private::status))
+        .route("/metrics", get(metrics::metrics))
         .route("/favicon.ico", get(parts::no_icon))
         .route(&format!("/{}", web.templates().style_name()), get(parts::style))
         .route("/outbox", get(outbox::with_slash))

@@ -14,7 +14,7 @@ pub(super) async fn front() -> Html<&'static str> {
         "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Tidings</title>\n<h1>Tidings</h1>\n<ul>\n\
          <li><a href=\"/outbox/\">Outbox</a>: mail that did not leave\n\
          <li><a href=\"/status\">Status</a>: issues, schedules, mailings\n\
-         <li><a href=\"/health\">Health</a>\n</ul>\n</html>\n",
+         <li><a href=\"/metrics\">Metrics</a> for Prometheus\n<li><a href=\"/health\">Health</a>\n</ul>\n</html>\n",
     )
 }
 

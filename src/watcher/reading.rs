@@ -94,7 +94,7 @@ impl Reading {
                 Ok((document, Some(issue))) if issue.draft => {
                     absent.insert(document.path);
                 }
-                Ok((document, Some(issue))) if issue.date > self.now => {
+                Ok((document, Some(issue))) if issue.date > self.now && !self.newsletter.publish_future => {
                     let date = issue.date.with_timezone(&Utc);
                     wake_at = Some(wake_at.map_or(date, |at: DateTime<Utc>| at.min(date)));
                     absent.insert(document.path);

@@ -162,6 +162,16 @@ async fn a_directory_that_vanishes_leaves_the_last_good_state_and_may_come_back(
     assert!(error.contains("is not there"), "{error}");
     assert!(app.get("/weekly/atom.xml").await.body.contains("Still here"));
     assert!(app.get(&format!("{}/status", app.private)).await.body.contains("is not there"));
+    app.advance(Duration::from_secs(60));
+    let metrics = app.get(&format!("{}/metrics", app.private)).await.body;
+    for line in [
+        "tidings_source_age_seconds{newsletter=\"weekly\"} 60\n",
+        "tidings_source_failing{newsletter=\"weekly\"} 1\n",
+        "tidings_issues{newsletter=\"weekly\"} 1\n",
+        "tidings_subscribers{newsletter=\"weekly\",cadence=\"mondays\"} 0\n",
+    ] {
+        assert!(metrics.contains(line), "{line} in\n{metrics}");
+    }
     std::fs::rename(app.path("elsewhere"), app.path("issues")).unwrap();
     app.watch().await.unwrap();
     assert!(!app.get(&format!("{}/status", app.private)).await.body.contains("is not there"));
@@ -180,6 +190,14 @@ async fn drafts_wait_and_future_issues_appear_on_their_date() {
     app.advance(Duration::from_secs(2 * 3600));
     app.watch().await.unwrap();
     assert!(app.get("/weekly/atom.xml").await.body.contains("Future"));
+
+    let config = std::fs::read_to_string(app.config_path()).unwrap();
+    std::fs::write(app.config_path(), config.replace("min_length = 1", "min_length = 1\nfuture = \"publish\""))
+        .unwrap();
+    app.restart().await;
+    app.write_issue("far.md", "Far away", "2027-01-01", "Later.");
+    app.watch().await.unwrap();
+    assert!(app.get("/weekly/atom.xml").await.body.contains("Far away"), "where the configuration says so");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,6 +44,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let timezone = inherited.must("timezone", values::timezone);
     let poll = inherited.must("poll", |text| values::at_least(SHORTEST_POLL, text));
     let settle = inherited.must("settle", values::duration);
+    let publish_future = inherited.must("future", |text| values::choice(text, &[("wait", false), ("publish", true)]));
     let max_age = inherited.must("max_age", values::duration);
     let max_new = inherited.number("max_new", 0..=1_000_000);
     let min_length = inherited.number("min_length", 0..=1_000_000);
@@ -68,6 +69,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         source: source?,
         poll: poll?,
         settle: settle?,
+        publish_future: publish_future?,
         caution: Caution { max_age: max_age?, max_new: max_new?, min_length: min_length? },
         feed_entries: feed_entries?,
         cadences: cadences?,
