@@ -190,6 +190,8 @@ impl App {
             tasks.spawn(loops::keep_house(self.housekeeper(), self.clock.clone(), stop.clone()));
         }
         tokio::select! {
+            // In this order: roles that end because they were told to are no failure.
+            biased;
             () = stopped(stop) => {}
             // A role that ends by itself has panicked: better a restart than a service that lacks a part.
             Some(ended) = tasks.join_next() => {
