@@ -14,7 +14,6 @@ use crate::app::App;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Newsletter};
-use crate::feed::Format;
 use crate::http;
 use crate::letters;
 use crate::message::{Compiled, Recipient, UNSUBSCRIBE_TOKEN};
@@ -109,13 +108,10 @@ async fn paths(app: &App) -> anyhow::Result<Vec<(String, String)>> {
     if app.config.newsletters.len() > 1 {
         paths.push(("/".into(), "index.html".into()));
     }
+    paths.extend(http::feeds::paths(&app.web()).await?.into_iter().map(|(path, file)| (format!("/{path}"), file)));
     for newsletter in &app.config.newsletters {
         let name = &newsletter.id;
         paths.push((format!("/{name}/"), format!("{name}/index.html")));
-        for format in Format::ALL {
-            let file = format!("{name}/{}", format.file_name());
-            paths.push((format!("/{file}"), file));
-        }
         let revisions = app.store.newest_revisions(name, i32::MAX as usize).await?;
         let mut files = std::collections::BTreeSet::new();
         for revision in revisions {

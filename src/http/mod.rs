@@ -4,9 +4,11 @@
 //! What readers see and what operators see are two routers for two listeners.
 
 mod answer;
+mod clients;
+mod coding;
 mod conditional;
 mod error;
-mod feeds;
+pub mod feeds;
 mod files;
 mod headers;
 mod mail;
@@ -39,6 +41,9 @@ pub fn public(web: Web) -> Router {
         .route(&at("robots.txt"), get(parts::robots))
         .route(&at("favicon.svg"), get(parts::icon))
         .route(&at("favicon.ico"), get(parts::no_icon))
+        .route(&at("icon.png"), get(feeds::icon))
+        .route(&at("feed.css"), get(feeds::stylesheet))
+        .route(&at("feeds.opml"), get(feeds::install_opml))
         .route(&web.style_path(), get(parts::style))
         .route(&at("{newsletter}"), get(pages::with_slash))
         .route(&at("{newsletter}/"), get(pages::home))
@@ -51,7 +56,9 @@ pub fn public(web: Web) -> Router {
             get(subscriptions::ask_unsubscribe).post(subscriptions::unsubscribe),
         )
         .route(&at("{newsletter}/webhook"), post(webhook::push))
-        .route(&at("{newsletter}/{*path}"), get(feeds::feed))
+        .route(&at("{newsletter}/feeds/"), get(feeds::list))
+        .route(&at("{newsletter}/feeds.opml"), get(feeds::opml))
+        .route(&at("{newsletter}/{*path}"), get(feeds::feed).options(feeds::preflight))
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(map_response_with_state(web.clone(), error::dress))

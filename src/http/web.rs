@@ -40,7 +40,8 @@ impl Web {
         chance: Chance,
         sources: BTreeMap<NewsletterId, Arc<Source>>,
     ) -> Self {
-        Self(Arc::new(Shared { store, templates, config, clock, chance, sources, feeds: Cache::default() }))
+        let feeds = Cache::new(&config);
+        Self(Arc::new(Shared { store, templates, config, clock, chance, sources, feeds }))
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -89,6 +90,11 @@ impl Web {
     /// The path of `server.url`: where the public routes begin. Ends with `/`.
     pub(super) fn root(&self) -> &str {
         self.config().server.url.path()
+    }
+
+    /// What follows [`Self::root`] in a path.
+    pub(super) fn below_root<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.root())
     }
 
     /// The public path of the style sheet.

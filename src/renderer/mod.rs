@@ -3,6 +3,7 @@
 mod autolink;
 mod check;
 mod documents;
+pub mod feeds;
 mod guard;
 mod html;
 mod lines;

@@ -24,6 +24,8 @@ built_in![
     "email/digest/body.txt",
     "email/digest/subject.txt",
     "web/base.html",
+    "web/feed.css",
+    "web/feeds.html",
     "web/home.html",
     "web/index.html",
     "web/issue.html",
@@ -34,8 +36,9 @@ built_in![
     "web/subscribe.html",
 ];
 
-/// The style sheet is served as it is, not rendered.
+/// The style sheets are served as they are, not rendered.
 const STYLE: &str = "web/style.css";
+const FEED_STYLE: &str = "web/feed.css";
 
 /// The loaded templates.
 #[derive(Debug)]
@@ -43,6 +46,7 @@ pub struct Templates {
     environment: Environment<'static>,
     style: String,
     style_name: String,
+    feed_style: String,
 }
 
 /// A template that does not load or does not render.
@@ -83,7 +87,7 @@ impl Templates {
             read(directory, "", &mut files)?;
         }
         let mut environment = environment();
-        let mut style = String::new();
+        let (mut style, mut feed_style) = (String::new(), String::new());
         for (name, built_in) in BUILT_IN {
             let (path, source) = files
                 .iter()
@@ -91,6 +95,8 @@ impl Templates {
                 .map_or((*name, *built_in), |(_, path, source)| (path.as_str(), source.as_str()));
             if *name == STYLE {
                 source.clone_into(&mut style);
+            } else if *name == FEED_STYLE {
+                source.clone_into(&mut feed_style);
             } else {
                 environment.add_template_owned(*name, source.to_owned()).map_err(|error| TemplateError {
                     name: path.to_owned(),
@@ -100,7 +106,7 @@ impl Templates {
         }
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
         let hash: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { environment, style, style_name: format!("style-{hash}.css") })
+        Ok(Self { environment, style, style_name: format!("style-{hash}.css"), feed_style })
     }
 
     /// Renders `name` with a context. `.html` templates escape, `.txt` templates do not.
@@ -116,6 +122,12 @@ impl Templates {
     #[must_use]
     pub fn style(&self) -> &str {
         &self.style
+    }
+
+    /// The style sheet of feeds that are opened in a browser.
+    #[must_use]
+    pub fn feed_style(&self) -> &str {
+        &self.feed_style
     }
 
     /// A file name for the style sheet that changes with its content, `style-<8 hex digits>.css`, so that
