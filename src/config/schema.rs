@@ -178,7 +178,7 @@ mod tests {
             children(""),
             ["server", "database", "data", "templates", "websub", "mail", "defaults", "newsletters"]
         );
-        assert_eq!(children("server"), ["public", "private", "url"]);
+        assert_eq!(children("server"), ["public", "private", "url", "client_header"]);
         assert_eq!(children("newsletters"), ["*"]);
         assert_eq!(children("newsletters.*.cadences.*"), ["title", "cron", "grace"]);
         assert_eq!(children("server.url"), [""; 0]);

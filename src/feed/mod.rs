@@ -230,7 +230,13 @@ impl Feed {
 impl Entry {
     fn of(revision: &Revision, about: &About) -> Self {
         let lines = |texts: &[String]| -> Vec<String> {
-            texts.iter().map(|text| text::line(text)).filter(|text| !text.is_empty()).collect()
+            let mut lines: Vec<String> = Vec::new();
+            for line in texts.iter().map(|text| text::line(text)) {
+                if !line.is_empty() && !lines.contains(&line) {
+                    lines.push(line);
+                }
+            }
+            lines
         };
         let (mut authors, feed_language) = (lines(&revision.authors), text::line(&about.language));
         if authors.is_empty() {

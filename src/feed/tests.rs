@@ -361,7 +361,7 @@ fn a_feed_is_no_larger_than_was_planned() {
     let (with, without) = (assemble(&about(), &[revision]), assemble(&about(), &[]));
     for format in Format::ALL {
         let needed = with.write(format).len() - without.write(format).len();
-        assert!(needed <= planned && planned < 3 * needed, "{format:?}: {needed} of {planned}");
+        assert!(needed <= planned && planned < 5 * needed, "{format:?}: {needed} of {planned}");
     }
 }
 

@@ -94,7 +94,9 @@ async fn feedparser_reads_what_we_wrote() {
             assert_eq!(entry["id"], json!(tidings::feed::entry_id(&issue.newsletter, &issue.issue)), "{path}");
             assert_eq!(entry["title"], json!(issue.title), "{path}");
             assert!(TITLES.contains(&issue.title.as_str()), "{}", issue.title);
-            assert_eq!((&entry["link"], &entry["guidislink"]), (&json!(issue.url), &json!(false)), "{path}");
+            assert_eq!(entry["link"], json!(issue.url), "{path}");
+            // feedparser says so of every Atom entry.
+            assert_eq!(entry["guidislink"], json!(path.ends_with("atom.xml")), "{path}");
             assert_eq!(entry["authors"], json!(issue.authors), "{path}");
             assert_eq!(entry["tags"], json!(["rust"]), "{path}");
             assert_eq!(entry["content"].as_str().unwrap().trim(), issue.content.feed.trim(), "{path}");
@@ -129,7 +131,8 @@ async fn newsboat_reads_what_we_wrote() {
             assert_eq!(text("title"), issue.title, "{name}");
             assert_eq!(text("url"), issue.url, "{name}");
             assert_eq!(row.get::<i64, _>("pubDate"), issue.date.timestamp(), "{name}");
-            assert!(text("author").contains(&issue.authors[0]), "{name}: {}", text("author"));
+            // Of several authors in RSS newsboat shows the last.
+            assert!(issue.authors.iter().any(|name| text("author").contains(name)), "{name}: {}", text("author"));
             assert_eq!(text("content").trim(), issue.content.feed.trim(), "{name}");
         }
     }

@@ -126,7 +126,7 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
         ),
         (
             "[server]\ncolour = \"x\"",
-            "my.toml:2:1: server.colour: there is no such key. Known here: public, private, url.",
+            "my.toml:2:1: server.colour: there is no such key. Known here: public, private, url, client_header.",
         ),
         ("server = 3", "my.toml:1:1: server: this is a section, not an integer. Write [server] and its keys below."),
         (
