@@ -41,6 +41,7 @@ async fn app() -> TestApp {
 }
 
 /// Whether a program answers; where everything should be installed, it must.
+#[allow(clippy::disallowed_methods)] // TIDINGS_TEST_ALL is no setting of Tidings
 fn installed(program: &str, arguments: &[&str]) -> bool {
     let found = python_path(Command::new(program).args(arguments)).stdout(Stdio::null()).stderr(Stdio::null()).status();
     let found = found.is_ok_and(|status| status.success());
