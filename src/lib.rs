@@ -18,6 +18,7 @@ pub mod message;
 pub mod schedule;
 pub mod site;
 pub mod subscription;
+pub mod websub;
 
 // 3 renderer: Markdown, sanitising, URLs, text part, templates
 pub mod renderer;
