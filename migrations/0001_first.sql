@@ -287,3 +287,60 @@ CREATE TABLE retry (
     first_at      BIGINT NOT NULL,  -- when the first attempt was handed
     PRIMARY KEY (bucket, mailing_id, subscriber_id)
 );
+
+-- WebSub. A topic is the URL of a feed that somebody is told about: a reader that subscribed at our hub, or a hub elsewhere.
+CREATE TABLE hub_topic (
+    topic   TEXT   NOT NULL PRIMARY KEY,
+    hash    TEXT   NOT NULL,  -- of the bytes that were distributed last
+    version BIGINT NOT NULL,  -- of all sources together when those bytes were read; it only grows, so an older reading changes nothing
+    seen_at BIGINT NOT NULL   -- when a node last found that the feed is there
+);
+
+-- A reader's subscription to a topic. Its id is a hash of topic and callback, which a unique index could not hold.
+CREATE TABLE hub_subscription (
+    subscription  TEXT   NOT NULL PRIMARY KEY,
+    topic         TEXT   NOT NULL,
+    callback      TEXT   NOT NULL,
+    host          TEXT   NOT NULL,  -- of the callback
+    secret        TEXT,             -- what pushes are signed with
+    since         BIGINT NOT NULL,  -- when the reader first confirmed it
+    expires_at    BIGINT NOT NULL,
+    pushed_at     BIGINT,           -- the last push that the reader took
+    failing_since BIGINT,           -- while pushes fail: when that began
+    error         TEXT              -- and why the last one did
+);
+CREATE INDEX hub_subscription_by_topic ON hub_subscription (topic, expires_at);
+CREATE INDEX hub_subscription_by_host ON hub_subscription (host);
+
+-- An HTTP request that we owe somebody: to verify or to deny a subscription, to push a feed, to ping a hub elsewhere.
+--
+-- Leased by one node at a time, as a batch is. A newer reason for the same errand raises `version`, and whoever is under way
+-- with the older one finds that and leaves the errand to be done again.
+CREATE TABLE hub_errand (
+    errand        TEXT   NOT NULL PRIMARY KEY,  -- its kind, and a hash of topic and target
+    kind          TEXT   NOT NULL,  -- verify, deny, push, ping
+    topic         TEXT   NOT NULL,
+    target        TEXT   NOT NULL,  -- the callback, or the hub elsewhere
+    host          TEXT   NOT NULL,  -- of the target
+    subscription  TEXT   NOT NULL,  -- empty for a ping
+    mode          TEXT,             -- verify: subscribe or unsubscribe
+    secret        TEXT,             -- verify: the secret that is asked for
+    lease_seconds BIGINT,           -- verify: how long the subscription will last
+    version       BIGINT NOT NULL,
+    attempt       BIGINT NOT NULL,  -- how many were made for this version
+    first_at      BIGINT NOT NULL,  -- when this version became due
+    due_at        BIGINT NOT NULL,
+    error         TEXT,             -- why the last attempt failed
+    owner         TEXT   NOT NULL,
+    epoch         BIGINT NOT NULL,
+    lease_until   BIGINT NOT NULL   -- the database's clock; 0 when nobody is under way
+);
+CREATE INDEX hub_errand_by_due ON hub_errand (due_at);
+CREATE INDEX hub_errand_by_subscription ON hub_errand (subscription);
+
+-- How many requests to subscribe were taken in the running window: of everybody, and for each host of callbacks.
+CREATE TABLE hub_quota (
+    name   TEXT   NOT NULL PRIMARY KEY,
+    window_at BIGINT NOT NULL,
+    used   BIGINT NOT NULL
+);

@@ -8,6 +8,7 @@ mod batches;
 mod books;
 mod decisions;
 mod fault;
+mod hub;
 mod install;
 mod issues;
 mod ledger;
@@ -25,6 +26,7 @@ mod subscribers;
 mod value;
 
 pub use fault::StoreError;
+pub use hub::{Asked, Errand, FailingView, HubLimits, Settled, Topic, TopicView};
 pub use model::*;
 
 use std::sync::Arc;

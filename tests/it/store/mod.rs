@@ -20,6 +20,7 @@ macro_rules! on_both {
     };
 }
 
+mod hub;
 mod issues;
 mod leases;
 mod ledger;
