@@ -29,10 +29,12 @@ pub mod letters;
 
 // 5 ports: the world outside, and nothing else; they never import each other
 pub mod content;
+pub mod hub;
 pub mod store;
 pub mod transport;
 
 // 6 roles: each `tick`s; they never import each other and meet only in the store
+pub mod distributor;
 pub mod housekeeper;
 pub mod scheduler;
 pub mod sender;

@@ -78,6 +78,12 @@ pub fn unsubscribe(base: &Url, newsletter: &NewsletterId) -> Url {
     below(base, &format!("{newsletter}/unsubscribe/"))
 }
 
+/// Where readers subscribe to feeds: the WebSub hub.
+#[must_use]
+pub fn hub(base: &Url) -> Url {
+    below(base, "hub")
+}
+
 /// A former path of an issue as it is looked up: without slashes at its ends, query and fragment; `None` when nothing is left.
 #[must_use]
 pub fn alias(text: &str) -> Option<String> {

@@ -6,11 +6,14 @@ use serde::Serialize;
 use crate::config::{Cadence, Config, Newsletter};
 use crate::delivery::books::Books;
 use crate::issue::news::Mail;
-use crate::store::{IssueMail, MailingState, MailingView, SourceState, Store, StoreError};
+use crate::store::{FailingView, IssueMail, MailingState, MailingView, SourceState, Store, StoreError, TopicView};
 use crate::types::{Finding, Place};
 
 /// How many mailings are shown: about two years of a weekly one.
 const MAILINGS: usize = 100;
+
+/// How many failing subscriptions are shown: who has more has another trouble than single readers.
+const FAILING: usize = 20;
 
 /// The state of an install at one moment. Counts and times, and no addresses.
 #[derive(Clone, Debug, Serialize)]
@@ -21,6 +24,43 @@ pub struct Status {
     pub newsletters: Vec<NewsletterStatus>,
     /// The newest digest mailings, newest first.
     pub mailings: Vec<MailingStatus>,
+    /// Readers and hubs that are told when a feed changes.
+    pub websub: WebSubStatus,
+}
+
+/// What the hub does.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WebSubStatus {
+    /// Each feed that somebody subscribed to.
+    pub feeds: Vec<FeedSubscriptions>,
+    /// Subscriptions whose pushes fail, those that have failed longest first.
+    pub failing_pushes: Vec<Failing>,
+    /// Hubs elsewhere that do not take our pings.
+    pub failing_pings: Vec<Failing>,
+}
+
+/// How many are told of one feed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FeedSubscriptions {
+    /// The feed.
+    pub feed: String,
+    /// Subscriptions.
+    pub subscriptions: i64,
+    /// Of these, whose pushes fail.
+    pub failing: i64,
+}
+
+/// Who does not take what we send.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failing {
+    /// The feed.
+    pub feed: String,
+    /// Whose host it is.
+    pub host: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// Why, last time.
+    pub error: String,
 }
 
 /// One newsletter.
@@ -133,7 +173,16 @@ pub async fn collect(store: &Store, config: &Config, now: DateTime<Utc>) -> Resu
         newsletters.push(of_newsletter(store, newsletter, now).await?);
     }
     let mailings = store.mailings(MAILINGS, false).await?.into_iter().map(MailingStatus::from).collect();
-    Ok(Status { at: now, newsletters, mailings })
+    Ok(Status { at: now, newsletters, mailings, websub: of_websub(store, now).await? })
+}
+
+async fn of_websub(store: &Store, now: DateTime<Utc>) -> Result<WebSubStatus, StoreError> {
+    let (pushes, pings) = store.hub_failing(FAILING).await?;
+    Ok(WebSubStatus {
+        feeds: store.hub_topics(now).await?.into_iter().map(FeedSubscriptions::from).collect(),
+        failing_pushes: pushes.into_iter().map(Failing::from).collect(),
+        failing_pings: pings.into_iter().map(Failing::from).collect(),
+    })
 }
 
 async fn of_newsletter(
@@ -166,6 +215,20 @@ fn held_issue(held: IssueMail) -> Option<HeldIssue> {
             Some(HeldIssue { issue: held.slug.to_string(), title: held.title, hold: HoldStatus::from(finding) })
         }
         Mail::Archive | Mail::News | Mail::Released | Mail::Dismissed => None,
+    }
+}
+
+impl From<TopicView> for FeedSubscriptions {
+    fn from(view: TopicView) -> Self {
+        let TopicView { topic, subscriptions, failing } = view;
+        Self { feed: topic, subscriptions, failing }
+    }
+}
+
+impl From<FailingView> for Failing {
+    fn from(view: FailingView) -> Self {
+        let FailingView { topic, host, since, error } = view;
+        Self { feed: topic, host, since, error }
     }
 }
 

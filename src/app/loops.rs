@@ -1,12 +1,14 @@
 //! The loops around the roles: `wait -> tick`. They have no logic; what lasts is logged once, and so is its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config;
+use crate::distributor::{self, Distributor};
 use crate::housekeeper::Housekeeper;
 use crate::scheduler::{self, Scheduler};
 use crate::sender::{self, SendError, Sender};
@@ -68,7 +70,13 @@ impl Trouble {
     }
 }
 
-pub(super) async fn watch_source(mut watcher: Watcher, clock: Clock, chance: Chance, stop: watch::Receiver<bool>) {
+pub(super) async fn watch_source(
+    mut watcher: Watcher,
+    clock: Clock,
+    chance: Chance,
+    news: Arc<Notify>,
+    stop: watch::Receiver<bool>,
+) {
     let poll = watcher.newsletter().poll;
     // To look at a directory again costs nobody anything.
     let is_remote = matches!(watcher.newsletter().source.place, config::SourcePlace::Git { .. });
@@ -80,6 +88,9 @@ pub(super) async fn watch_source(mut watcher: Watcher, clock: Clock, chance: Cha
             Some(tick) => {
                 failures = 0;
                 tick.log(watcher.newsletter());
+                if tick.published + tick.withdrawn > 0 {
+                    news.notify_one();
+                }
             }
             None => failures += u32::from(is_remote),
         }
@@ -139,4 +150,24 @@ pub(super) async fn send(sender: Sender, stop: watch::Receiver<bool>) {
             return;
         }
     }
+}
+
+/// Looks each second, and at once when the watcher of this process has published something.
+pub(super) async fn distribute(
+    mut distributor: Distributor,
+    clock: Clock,
+    news: Arc<Notify>,
+    stop: watch::Receiver<bool>,
+) {
+    let mut trouble = Trouble::new("the distributor");
+    while !*stop.borrow() {
+        trouble.note(distributor.tick(clock.now()).await);
+        tokio::select! {
+            () = tokio::time::sleep(distributor::LOOK) => {}
+            () = news.notified() => {}
+            () = distributor.room() => {}
+            () = stopped(stop.clone()) => {}
+        }
+    }
+    distributor.settled().await;
 }

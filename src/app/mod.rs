@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
 use self::loops::stopped;
@@ -16,15 +16,20 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::content::Source;
+use crate::distributor::{self, Distributor};
+use crate::feed::Format;
 use crate::housekeeper::Housekeeper;
 use crate::http::{self, Web};
+use crate::hub::Outside;
 use crate::renderer::Templates;
 use crate::scheduler::Scheduler;
 use crate::sender::Sender;
+use crate::site;
 use crate::store::Store;
 use crate::transport::Transport;
 use crate::types::{NewsletterId, NodeId};
 use crate::watcher::Watcher;
+use crate::websub::address::Guard;
 
 /// What a process can do. Nodes of a large install each do some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -37,6 +42,8 @@ pub enum Role {
     Scheduler,
     /// Delivers.
     Sender,
+    /// Tells readers and hubs that a feed changed.
+    Distributor,
 }
 
 /// How long a shutdown waits for what is in flight; a container runtime kills after 30 s or less by default.
@@ -158,6 +165,25 @@ impl App {
         })
     }
 
+    /// The distributor, which takes feeds from this web face.
+    ///
+    /// # Errors
+    /// When there is no randomness for the id of this run.
+    pub fn distributor(&self, web: &Web) -> anyhow::Result<Distributor> {
+        let Config { server, websub, newsletters, .. } = &*self.config;
+        let feed = |id: &NewsletterId, format: Format| site::feed(&server.url, id, format.file_name()).to_string();
+        Ok(Distributor::new(distributor::Parts {
+            store: self.store.clone(),
+            outside: Outside::new(Guard::new(websub.allow_networks.clone()), &server.url),
+            feeds: http::feeds(web),
+            other_hubs: websub.other_hubs.clone(),
+            pinged: newsletters.iter().flat_map(|one| Format::ALL.map(|format| feed(&one.id, format))).collect(),
+            clock: self.clock.clone(),
+            chance: self.chance.clone(),
+            node: NodeId::from_bytes(self.chance.bytes()?),
+        }))
+    }
+
     /// The housekeeper.
     #[must_use]
     pub fn housekeeper(&self) -> Housekeeper {
@@ -171,6 +197,11 @@ impl App {
     pub async fn serve(self, roles: &[Role], listeners: Listeners, stop: watch::Receiver<bool>) -> anyhow::Result<()> {
         let mut tasks = JoinSet::new();
         let web = self.web();
+        let news = Arc::new(Notify::new());
+        if roles.contains(&Role::Distributor) {
+            let distributor = self.distributor(&web)?;
+            tasks.spawn(loops::distribute(distributor, self.clock.clone(), Arc::clone(&news), stop.clone()));
+        }
         if let Some(public) = listeners.public {
             tasks.spawn(http::serve::run(public, http::public(web.clone()), stopped(stop.clone())));
         }
@@ -179,7 +210,8 @@ impl App {
         }
         if roles.contains(&Role::Watcher) {
             for watcher in self.watchers() {
-                tasks.spawn(loops::watch_source(watcher, self.clock.clone(), self.chance.clone(), stop.clone()));
+                let (clock, chance, news) = (self.clock.clone(), self.chance.clone(), Arc::clone(&news));
+                tasks.spawn(loops::watch_source(watcher, clock, chance, news, stop.clone()));
             }
         }
         if roles.contains(&Role::Scheduler) {

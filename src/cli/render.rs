@@ -21,7 +21,8 @@ use crate::types::{EmailAddress, MailingId, Secret, SubscriberId};
 
 /// Write all feeds and pages, and the newest digest, as files, without a database.
 ///
-/// The files are the very bytes that `serve` would answer with, so a static file server can take its place.
+/// The files are the very bytes that `serve` would answer with, so a static file server can take its place; only the built-in
+/// hub, which takes a server, is not named in feeds.
 #[derive(Debug, Args)]
 pub struct Render {
     /// Directory for the files; created when missing.
@@ -32,6 +33,8 @@ impl Render {
     pub async fn run(&self, mut config: Config) -> anyhow::Result<ExitCode> {
         std::fs::create_dir_all(&self.outdir).with_context(|| format!("cannot create {}", self.outdir.display()))?;
         let scratch = Scratch::new(&self.outdir);
+        // A file server takes no subscriptions.
+        config.websub.hub = false;
         config.database.url = Secret::new(format!("sqlite:{}", scratch.0.display()));
         let app = App::open(config, Clock::system(), Chance::system()).await?;
         let result = self.write(&app).await;

@@ -9,7 +9,7 @@ use super::output;
 use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::status::{self, MailingStatus, NewsletterStatus};
+use crate::status::{self, Failing, MailingStatus, NewsletterStatus, WebSubStatus};
 
 /// Show issues, holds and mailings with their books, read from the database.
 #[derive(Debug, Args)]
@@ -31,6 +31,7 @@ impl Status {
         for mailing in &status.mailings {
             print_mailing(mailing);
         }
+        print_websub(&status.websub, status.at);
         Ok(ExitCode::SUCCESS)
     }
 }
@@ -62,6 +63,19 @@ fn print_newsletter(newsletter: &NewsletterStatus, now: DateTime<Utc>) {
         let subscribers = output::count(usize::try_from(cadence.subscribers).unwrap_or_default(), "subscriber");
         let next = cadence.next.map(|at| format!(", next {}", at.format("%Y-%m-%d %H:%M UTC"))).unwrap_or_default();
         println!("  {}: {subscribers}, {}{next}", cadence.name, cadence.schedule);
+    }
+}
+
+fn print_websub(websub: &WebSubStatus, now: DateTime<Utc>) {
+    for feed in &websub.feeds {
+        let subscriptions = output::count(usize::try_from(feed.subscriptions).unwrap_or_default(), "subscription");
+        let failing = if feed.failing > 0 { format!(", {} of them failing", feed.failing) } else { String::new() };
+        println!("hub {}: {subscriptions}{failing}", feed.feed);
+    }
+    for (what, list) in [("push", &websub.failing_pushes), ("ping", &websub.failing_pings)] {
+        for Failing { feed, host, since, error } in list {
+            println!("  {what} of {feed} to {host} fails since {}: {error}", age(now - *since));
+        }
     }
 }
 

@@ -25,6 +25,8 @@ pub use model::{
 use reader::Reader;
 use settings::Settings;
 
+use crate::site;
+
 /// The file that is read when none is named and it exists in the working directory.
 const USUAL_FILE: &str = "config/tidings.toml";
 
@@ -55,10 +57,16 @@ pub struct Config {
 }
 
 impl Config {
-    /// The URLs of the hubs that our feeds name.
+    /// The URLs of the hubs that our feeds name: our own first, when it is on.
     #[must_use]
     pub fn hubs(&self) -> Vec<String> {
-        self.websub.other_hubs.clone()
+        self.own_hub().into_iter().chain(self.websub.other_hubs.iter().cloned()).collect()
+    }
+
+    /// The URL of our own hub, when it is on.
+    #[must_use]
+    pub fn own_hub(&self) -> Option<String> {
+        self.websub.hub.then(|| site::hub(&self.server.url).to_string())
     }
 
     /// The effective configuration as TOML that can be read back, with secrets masked and a comment behind each value

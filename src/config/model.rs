@@ -14,6 +14,7 @@ use crate::issue::news::Caution;
 use crate::issue::permalink::Permalink;
 use crate::schedule::Schedule;
 use crate::types::{CadenceId, EmailAddress, Mailbox, NewsletterId, Secret};
+use crate::websub::address::Network;
 
 /// `[server]`
 #[derive(Clone, Debug)]
@@ -31,8 +32,12 @@ pub struct Server {
 /// `[websub]`
 #[derive(Clone, Debug)]
 pub struct WebSub {
-    /// Hubs elsewhere that feeds name.
+    /// Readers can subscribe to our feeds at our own hub.
+    pub hub: bool,
+    /// Hubs elsewhere that are told when a feed changes.
     pub other_hubs: Vec<String>,
+    /// Networks that callbacks may be in, besides what is public.
+    pub allow_networks: Vec<Network>,
 }
 
 /// `[database]`

@@ -52,6 +52,14 @@ fn text(status: &Status) -> String {
             line(&mut text, "tidings_subscribers", &labels, cadence.subscribers);
         }
     }
+    describe(&mut text, "tidings_hub_subscriptions", "Subscriptions of readers at the built-in hub.");
+    for feed in &status.websub.feeds {
+        line(&mut text, "tidings_hub_subscriptions", &[("feed", &feed.feed)], feed.subscriptions);
+    }
+    describe(&mut text, "tidings_hub_failing", "Subscriptions whose pushes fail.");
+    for feed in &status.websub.feeds {
+        line(&mut text, "tidings_hub_failing", &[("feed", &feed.feed)], feed.failing);
+    }
     describe(&mut text, "tidings_mailing_deliveries", "Deliveries of the newest mailings by what became of them.");
     status.mailings.iter().take(MAILINGS).for_each(|mailing| deliveries(&mut text, mailing));
     text
@@ -80,7 +88,7 @@ fn describe(text: &mut String, name: &str, meaning: &str) {
     let _ = writeln!(text, "# HELP {name} {meaning}\n# TYPE {name} gauge");
 }
 
-/// Names of newsletters, cadences and mailings are letters, digits and hyphens: nothing to escape.
+/// Names of newsletters, cadences and mailings are letters, digits and hyphens, and a URL has no quote: nothing to escape.
 fn line(text: &mut String, name: &str, labels: &[(&str, &str)], value: i64) {
     let labels: Vec<_> = labels.iter().map(|(label, value)| format!("{label}=\"{value}\"")).collect();
     let _ = writeln!(text, "{name}{{{}}} {value}", labels.join(","));

@@ -11,6 +11,7 @@ mod error;
 pub mod feeds;
 mod files;
 mod headers;
+mod hub;
 mod mail;
 mod metrics;
 mod outbox;
@@ -23,6 +24,7 @@ mod subscriptions;
 mod web;
 mod webhook;
 
+pub use hub::feeds;
 pub use web::Web;
 
 use axum::Router;
@@ -36,7 +38,11 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// What readers reach, at the path of `server.url`: a proxy in front passes paths on as they are.
 pub fn public(web: Web) -> Router {
     let at = |path: &str| format!("{}{path}", web.root());
-    Router::new()
+    let mut router = Router::new();
+    if web.config().websub.hub {
+        router = router.route(&at("hub"), get(hub::page).post(hub::request));
+    }
+    router
         .route(&at(""), get(pages::front))
         .route(&at("robots.txt"), get(parts::robots))
         .route(&at("favicon.svg"), get(parts::icon))

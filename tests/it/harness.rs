@@ -140,6 +140,13 @@ impl TestApp {
         Some(app)
     }
 
+    /// An install that nothing runs yet: for the real program, which will listen at `url`. Its source is looked at each second.
+    pub async fn start_serving(backend: Backend, extra: &str) -> Option<Self> {
+        let mut app = Self::start_with(backend, &format!("{extra}[defaults]\npoll = \"1s\"\n")).await?;
+        app.end().await;
+        Some(app)
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -208,6 +215,12 @@ cron = "0 9 * * 1"
 
     /// Ends the service and starts it again on the same database, directory and port.
     pub async fn restart(&mut self) {
+        self.end().await;
+        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
+        self.run(listener).await;
+    }
+
+    async fn end(&mut self) {
         let running = self.running.take().unwrap();
         running.stop.send(true).unwrap();
         for server in running.servers {
@@ -215,8 +228,13 @@ cron = "0 9 * * 1"
         }
         drop(running.watchers);
         running.app.store.close().await;
-        let listener = TcpListener::bind(("127.0.0.1", self.port)).await.unwrap();
-        self.run(listener).await;
+    }
+
+    /// As [`Self::restart`], with other lines in the configuration file.
+    pub async fn restart_with(&mut self, extra: &str) {
+        extra.clone_into(&mut self.extra);
+        self.write_config();
+        self.restart().await;
     }
 
     pub fn app(&self) -> &App {

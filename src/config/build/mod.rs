@@ -25,7 +25,7 @@ pub(super) struct Sections {
 /// Reads everything; `None` when an error is on record.
 pub(super) fn sections(r: &mut Reader<'_>) -> Option<Sections> {
     let server = server(r);
-    let other_hubs = r.list(&["websub.other_hubs"], values::other_hub);
+    let websub = websub(r);
     let database = r.must(&["database.url"], values::database_url).map(|url| Database { url: Secret::new(url) });
     let mail = mail::mail(r, server.as_ref().map(|server| &server.url));
     let templates = r.may(&["templates.directory"], values::path);
@@ -33,7 +33,7 @@ pub(super) fn sections(r: &mut Reader<'_>) -> Option<Sections> {
     let newsletters = newsletter::newsletters(r);
     Some(Sections {
         server: server?,
-        websub: WebSub { other_hubs: other_hubs? },
+        websub: websub?,
         database: database?,
         mail: mail?,
         templates: templates?,
@@ -56,4 +56,11 @@ fn server(r: &mut Reader<'_>) -> Option<Server> {
         r.refuse(found, Problem::new("is the address of server.public too", None, remedy));
     }
     Some(Server { public, private, url: url?, client_header: client_header? })
+}
+
+fn websub(r: &mut Reader<'_>) -> Option<WebSub> {
+    let hub = r.must(&["websub.hub"], |text| values::choice(text, &[("on", true), ("off", false)]));
+    let other_hubs = r.list(&["websub.other_hubs"], values::other_hub);
+    let allow_networks = r.list(&["websub.allow_networks"], values::network);
+    Some(WebSub { hub: hub?, other_hubs: other_hubs?, allow_networks: allow_networks? })
 }

@@ -86,6 +86,7 @@ fn the_examples_in_error_messages_are_values_that_would_be_taken() {
             "client_header" => values::header_name(text).is_ok(),
             "icon" | "logo" => values::picture(text).is_ok(),
             "other_hubs" => items(&value).iter().all(|text| values::other_hub(text).is_ok()),
+            "allow_networks" => items(&value).iter().all(|text| values::network(text).is_ok()),
             "date_keys" => items(&value).iter().all(|text| values::metadata_key(text).is_ok()),
             "date_sources" => items(&value).iter().all(|text| values::date_source(text).is_ok()),
             "include" | "exclude" => items(&value).iter().all(|text| values::pattern(text).is_ok()),

@@ -188,6 +188,16 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
              retry_period so that each is at least as long as the one before.",
         ),
         (
+            "websub.hub = \"yes\"\nwebsub.allow_networks = [\"10.0.0.1\", \"10.0.0.1/8\"]\nwebsub.other_hubs = [\"hub\"]",
+            "my.toml:1:14: websub.hub: \"yes\" is not one of the choices. Write \"on\" or \"off\".\n\
+             my.toml:2:25: websub.allow_networks: [\"10.0.0.1\", \"10.0.0.1/8\"] has \"10.0.0.1\", which is not a network: it is \
+             not an address, a slash and a number of bits. Write it as 192.168.1.0/24, or 192.168.1.7/32 for one address.\n\
+             my.toml:2:25: websub.allow_networks: [\"10.0.0.1\", \"10.0.0.1/8\"] has \"10.0.0.1/8\", which is not a network: the \
+             address goes on behind its first 8 bits. Write it as 192.168.1.0/24, or 192.168.1.7/32 for one address.\n\
+             my.toml:3:21: websub.other_hubs: [\"hub\"] has \"hub\", which is not the URL of a hub. Write it as \
+             https://hub.example.org/, without user and fragment.",
+        ),
+        (
             "[newsletters]",
             "my.toml:1:2: newsletters: there is no newsletter. Write a section [newsletters.NAME], as config/tidings.toml \
              shows.",

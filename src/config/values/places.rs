@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use url::{Host, Url};
 
 use super::Problem;
+use crate::websub;
+use crate::websub::address::Network;
 
 /// An address to listen on. Port 0 lets the system choose one.
 pub(in crate::config) fn listen(text: &str) -> Result<SocketAddr, Problem> {
@@ -53,16 +55,6 @@ pub(in crate::config) fn picture(text: &str) -> Result<Url, Problem> {
     Ok(url)
 }
 
-/// The URL of a hub elsewhere, as it stands in feeds.
-pub(in crate::config) fn other_hub(text: &str) -> Result<String, Problem> {
-    let good =
-        |url: &Url| matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.fragment().is_none();
-    Url::parse(text).ok().filter(good).map(String::from).ok_or_else(|| {
-        let remedy = "Write it as https://hub.example.org/, without user and fragment.";
-        Problem::new("is not the URL of a hub", None, remedy)
-    })
-}
-
 /// The name of an HTTP header, RFC 9110 section 5.1.
 pub(in crate::config) fn header_name(text: &str) -> Result<String, Problem> {
     let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
@@ -100,6 +92,25 @@ pub(in crate::config) fn folder(text: &str) -> Result<String, Problem> {
         ));
     }
     Ok(folder.to_owned())
+}
+
+/// The URL of a hub elsewhere, as it stands in feeds.
+pub(in crate::config) fn other_hub(text: &str) -> Result<String, Problem> {
+    websub::check_other_hub(text).map_err(|_| {
+        let remedy = "Write it as https://hub.example.org/, without user and fragment.";
+        Problem::new("is not the URL of a hub", None, remedy)
+    })
+}
+
+/// A network in CIDR notation.
+pub(in crate::config) fn network(text: &str) -> Result<Network, Problem> {
+    Network::parse(text).map_err(|error| {
+        Problem::new(
+            "is not a network",
+            error.to_string(),
+            "Write it as 192.168.1.0/24, or 192.168.1.7/32 for one address.",
+        )
+    })
 }
 
 /// What `git fetch` takes as a repository. A leading `-` would be an option, and `ext::` runs a program.

@@ -31,6 +31,10 @@ use served::Freshness;
 use shelf::{Found, Shelf};
 use target::Target;
 
+/// A request of our own for a feed as it is now, and for no answer while that cannot be said.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Fresh;
+
 /// The feeds of all newsletters in memory, and who loads them.
 #[derive(Debug)]
 pub(super) struct Cache {
@@ -56,8 +60,11 @@ pub(super) async fn feed(State(web): State<Web>, mut request: Request) -> Result
         return pages::moved(&web, newsletter, &below).await;
     };
     let shelf = web.feeds().shelves.get(&newsletter.id).ok_or(Error::NotFound)?;
-    let known = shelf.known(&web, newsletter).await?.ok_or(Error::NotReadYet)?;
+    let fresh = request.extensions().get::<Fresh>().is_some();
+    let known = if fresh { shelf.fresh(&web, newsletter).await } else { shelf.known(&web, newsletter).await };
+    let known = known?.ok_or(Error::NotReadYet)?;
     match shelf.find(&web, newsletter, &known, &target).await? {
+        Found::Document(kept) if fresh && !kept.is_as_of(&known) => Err(Error::NotReadYet),
         Found::Document(kept) => {
             let fresh = kept.archived.clone().unwrap_or_else(|| freshness(known.state(), web.clock().now()));
             let response = kept.served.answer(request.headers(), &fresh);
@@ -141,7 +148,8 @@ async fn about(
         home: home(web, newsletter, facet.as_ref().map(|facet| &facet.id)),
         icon: icon.into(),
         logo: newsletter.logo.clone().map(Into::into),
-        hubs: web.config().hubs(),
+        // Hubs elsewhere are told about the feeds of the whole newsletter: a tag would be a ping for each of its feeds.
+        hubs: if facet.is_none() { web.config().hubs() } else { web.config().own_hub().into_iter().collect() },
         stylesheet: site::feed_style(base).path().to_owned(),
         since: state.baseline_at,
         facet,

@@ -9,6 +9,7 @@ use crate::feed::{Feed, Format};
 use crate::http::answer::{KEEP, fingerprint};
 use crate::http::coding::{Coded, Coding};
 use crate::http::conditional::{self, Known};
+use crate::websub;
 
 /// A document that is ready to be copied out.
 #[derive(Debug)]
@@ -147,6 +148,5 @@ fn link(feed: &Feed, format: Format) -> Option<HeaderValue> {
     if feed.hubs.is_empty() {
         return None;
     }
-    let hubs = feed.hubs.iter().map(|hub| format!(", <{hub}>; rel=\"hub\"")).collect::<String>();
-    HeaderValue::from_str(&format!("<{}>; rel=\"self\"{hubs}", feed.url(format))).ok()
+    HeaderValue::from_str(&websub::links(&feed.hubs, &feed.url(format))).ok()
 }

@@ -74,6 +74,13 @@ pub(super) enum Found {
     Nothing,
 }
 
+impl Kept {
+    /// Whether this is what the database said, and not what we had while it was away.
+    pub(super) fn is_as_of(&self, known: &Known) -> bool {
+        self.stamp.load(Ordering::Acquire) == known.stamp
+    }
+}
+
 impl Known {
     pub(super) fn state(&self) -> &SourceState {
         &self.state
@@ -90,24 +97,36 @@ impl Shelf {
         if let Some(known) = self.trusted(web) {
             return Ok(Some(known));
         }
-        // Both are read before the database is asked: a change after that is found by the next question.
-        let (asked, publications) = (Instant::now(), web.store().publications());
-        let before = self.known.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let known = match (web.store().source_state(&newsletter.id).await, before) {
-            (Ok(None), _) => return Ok(None),
-            (Ok(Some(state)), before) => {
-                let stamp = match &before {
-                    Some(before) if same(&before.state, &state) => before.stamp,
-                    before => before.as_ref().map_or(0, |before| before.stamp) + 1,
-                };
-                Known { state: Arc::new(state), stamp, asked, publications }
-            }
+        match (self.ask(web, newsletter).await, self.before()) {
             (Err(error), Some(before)) => {
                 tracing::warn!(newsletter = %newsletter.id, "the database does not answer: serving the feeds as they were: {error}");
-                Known { asked: Instant::now(), publications, ..before }
+                let known = Known { asked: Instant::now(), publications: web.store().publications(), ..before };
+                *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
+                Ok(Some(known))
             }
-            (Err(error), None) => return Err(error),
+            (answer, _) => answer,
+        }
+    }
+
+    /// What the database says now: for whoever must not take what was for what is.
+    pub(super) async fn fresh(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Known>, StoreError> {
+        let _asking = self.asking.lock().await;
+        self.ask(web, newsletter).await
+    }
+
+    fn before(&self) -> Option<Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    async fn ask(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Known>, StoreError> {
+        // Both are read before the database is asked: a change after that is found by the next question.
+        let (asked, publications) = (Instant::now(), web.store().publications());
+        let Some(state) = web.store().source_state(&newsletter.id).await? else { return Ok(None) };
+        let stamp = match &self.before() {
+            Some(before) if same(&before.state, &state) => before.stamp,
+            before => before.as_ref().map_or(0, |before| before.stamp) + 1,
         };
+        let known = Known { state: Arc::new(state), stamp, asked, publications };
         *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
         Ok(Some(known))
     }
