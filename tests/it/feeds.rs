@@ -325,7 +325,7 @@ async fn who_loads_a_whole_feed_again_and_again_is_told_to_wait_and_who_asks_pol
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hubs_stand_in_feeds_and_in_their_headers() {
-    let extra = "[websub]\nother_hubs = [\"https://hub.example.org/\"]\n";
+    let extra = "[websub]\nhub = \"off\"\nother_hubs = [\"https://hub.example.org/\"]\n";
     let mut app = TestApp::start_with(Backend::Sqlite, extra).await.unwrap();
     write_issues(&mut app, 1).await;
     for (path, part) in [

@@ -20,6 +20,7 @@ mod tour;
 mod transport;
 mod web;
 mod webhook;
+mod websub;
 
 #[path = "../support/postgres.rs"]
 mod postgres;
