@@ -3,6 +3,7 @@
 //! The HTML parts take the page's HTML, through the same sanitiser as everything else; text part and summary read it as
 //! the events that Markdown would have given.
 
+use ego_tree::NodeId;
 use pulldown_cmark::{CodeBlockKind, CowStr, Event, HeadingLevel, LinkType, Tag, TagEnd};
 use scraper::node::Node;
 use scraper::{ElementRef, Html, Selector};
@@ -64,7 +65,24 @@ impl Cut {
                 element.name.local = format!("h{}", (level as usize + 1).min(6)).into();
             }
         }
+        unwrap_spans(&mut html, first);
         html.tree.get(first).and_then(ElementRef::wrap).map(|content| content.inner_html())
+    }
+}
+
+/// Takes away the elements that say nothing without a style sheet: code in colours is made of hundreds of them.
+fn unwrap_spans(html: &mut Html, content: NodeId) {
+    let Some(content) = html.tree.get(content).and_then(ElementRef::wrap) else { return };
+    let says = |span: &ElementRef| span.attr("lang").is_some() || span.attr("dir").is_some();
+    let spans = content.descendent_elements().filter(|e| e.value().name() == "span" && !says(e));
+    let spans: Vec<_> =
+        spans.map(|span| (span.id(), span.children().map(|child| child.id()).collect::<Vec<_>>())).collect();
+    for (span, children) in spans {
+        let Some(mut node) = html.tree.get_mut(span) else { continue };
+        for child in children {
+            node.insert_id_before(child);
+        }
+        node.detach();
     }
 }
 
@@ -269,6 +287,11 @@ mod tests {
         assert_eq!(
             cut(&["header", "nav", ".headerlink"]).take(page, "March").as_deref(),
             Some("<h2 id=\"x\">News</h2><p>One</p><p>Two</p>")
+        );
+        let code = "<article><pre><code><span class=line><span class=kw>fn</span> a</span>() <span lang=de>b</span></code></pre></article>";
+        assert_eq!(
+            cut(&[]).take(code, "March").as_deref(),
+            Some("<pre><code>fn a() <span lang=\"de\">b</span></code></pre>")
         );
         assert_eq!(cut(&[]).take("<main>x</main>", "March"), None);
         assert_eq!(cut(&[]).take(&format!("<article>{}", "<b>".repeat(2_000)), "March"), None);
