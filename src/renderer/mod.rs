@@ -3,7 +3,9 @@
 mod autolink;
 mod check;
 mod documents;
+mod finish;
 mod guard;
+mod highlight;
 mod html;
 mod lines;
 pub mod mails;
@@ -20,6 +22,7 @@ mod wrap;
 
 pub use check::check;
 pub use documents::Documents;
+pub use finish::{Section, contents};
 pub use templates::{TemplateError, Templates};
 
 use pulldown_cmark::{Event, Tag, TagEnd};
@@ -30,7 +33,7 @@ use markdown::Markdown;
 use sanitise::{Assets, Audience};
 
 /// Changes whenever the same Markdown would render differently, so that the watcher renders everything again.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// About two sentences: what a feed reader shows in its list and a mail program beside the subject.
 const SUMMARY: usize = 300;
@@ -63,7 +66,7 @@ pub fn render(issue: &Issue, links: &Links) -> Content {
     // Character references bring back what was taken out of the source, so each result is cleaned as well.
     let cleaned = |audience| without_slots(&sanitise::clean(&html, audience, links, &assets));
     Content {
-        web: cleaned(Audience::Web),
+        web: finish::finish(&cleaned(Audience::Web)),
         feed: cleaned(Audience::Feed),
         mail: cleaned(Audience::Mail),
         text: without_slots(&text::write(&markdown, links)),
@@ -195,7 +198,7 @@ mod tests {
             [text, tag]
         }) {
             match piece {
-                "<code>" | "<pre>" => {
+                "<code>" | "<pre>" | "<pre tabindex=\"0\">" => {
                     depth += 1;
                     out.push(' ');
                 }
