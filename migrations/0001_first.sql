@@ -47,9 +47,14 @@ CREATE TABLE issue (
     hold_remedy  TEXT,
     news_at    BIGINT,           -- when it first became news or was released; NULL before
     seen_at    BIGINT NOT NULL,  -- when its content last changed: the settle time counts from here
+    written_at BIGINT NOT NULL,  -- of the newest revision, to sort by
+    feed_hash  TEXT   NOT NULL,  -- of what feeds show of the newest revision
+    feed_size  BIGINT NOT NULL,  -- bytes that the newest revision needs in a feed, at most
     PRIMARY KEY (newsletter, issue)
 );
 CREATE INDEX issue_by_slug ON issue (newsletter, slug);
+-- Archives and feeds are read in this order, from either end, without a look at the revisions.
+CREATE INDEX issue_by_date ON issue (newsletter, published, written_at, issue);
 
 -- An issue as it was read at one commit and rendered. Numbers count from 1 for each issue; a mailing freezes one.
 CREATE TABLE revision (
@@ -87,6 +92,18 @@ CREATE TABLE asset (
     PRIMARY KEY (newsletter, path, issue)
 );
 CREATE INDEX asset_by_issue ON asset (newsletter, issue);
+
+-- Tags and authors of published issues: what readers find and follow issues by.
+CREATE TABLE facet (
+    newsletter TEXT   NOT NULL,
+    kind       TEXT   NOT NULL,  -- tag or author
+    slug       TEXT   NOT NULL,  -- of the name: names with one slug are one facet
+    written_at BIGINT NOT NULL,  -- of the issue, to sort by
+    issue      TEXT   NOT NULL,
+    name       TEXT   NOT NULL,  -- as the issue writes it
+    PRIMARY KEY (newsletter, kind, slug, written_at, issue)
+);
+CREATE INDEX facet_by_issue ON facet (newsletter, issue);
 
 -- Former paths of issues, which redirect to where the issue is now.
 CREATE TABLE alias (

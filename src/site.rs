@@ -4,7 +4,7 @@
 
 use url::Url;
 
-use crate::types::{NewsletterId, Slug};
+use crate::types::{FacetId, NewsletterId, Slug};
 
 /// A newsletter's home page; ends with `/`, and everything of the newsletter is below it.
 #[must_use]
@@ -28,6 +28,24 @@ pub fn files(base: &Url, newsletter: &NewsletterId) -> Url {
 #[must_use]
 pub fn feed(base: &Url, newsletter: &NewsletterId, file_name: &str) -> Url {
     below(base, &format!("{newsletter}/{file_name}"))
+}
+
+/// The page of a tag or an author; ends with `/`, and its feeds are below it by their file names.
+#[must_use]
+pub fn facet(base: &Url, newsletter: &NewsletterId, facet: &FacetId) -> Url {
+    below(base, &format!("{newsletter}/{facet}/"))
+}
+
+/// The page that lists all feeds of a newsletter; ends with `/`.
+#[must_use]
+pub fn feeds(base: &Url, newsletter: &NewsletterId) -> Url {
+    below(base, &format!("{newsletter}/feeds/"))
+}
+
+/// All feeds of an install as OPML.
+#[must_use]
+pub fn opml(base: &Url) -> Url {
+    below(base, "feeds.opml")
 }
 
 /// Where the subscribe form is posted.
@@ -69,6 +87,7 @@ fn below(base: &Url, path: &str) -> Url {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::FacetKind;
 
     #[test]
     fn an_alias_is_a_path_without_its_ends() {
@@ -97,6 +116,9 @@ mod tests {
                 (issue(&base, &news, &Slug::parse("march-2020").unwrap()), "issues/march-2020"),
                 (files(&base, &news), "files/"),
                 (feed(&base, &news, "atom.xml"), "atom.xml"),
+                (facet(&base, &news, &FacetId::parse(FacetKind::Tag, "rust").unwrap()), "tags/rust/"),
+                (facet(&base, &news, &FacetId::parse(FacetKind::Author, "ada").unwrap()), "authors/ada/"),
+                (feeds(&base, &news), "feeds/"),
                 (subscribe(&base, &news), "subscribe"),
                 (confirm(&base, &news), "confirm/"),
                 (unsubscribe(&base, &news), "unsubscribe/"),

@@ -2,6 +2,8 @@
 
 use chrono::{DateTime, FixedOffset, Utc};
 
+use aws_lc_rs::digest::{Context, SHA256};
+
 use crate::types::{IssueId, NewsletterId, Slug};
 
 /// What the renderer made of an issue's Markdown. Every URL in it is absolute.
@@ -56,4 +58,102 @@ pub struct Revision {
     pub url: String,
     /// The rendered content.
     pub content: Content,
+}
+
+impl Revision {
+    /// Changes when anything changes that a feed shows of the issue: 128 bits of SHA-256 in hex.
+    #[must_use]
+    pub fn feed_hash(&self) -> String {
+        let Self { title, authors, tags, language, image, date, updated, url, content, .. } = self;
+        let mut context = Context::new(&SHA256);
+        // Each part with its length before it, so that no two lists of parts run together into the same bytes.
+        let mut part = |text: &str| {
+            context.update(&(text.len() as u64).to_be_bytes());
+            context.update(text.as_bytes());
+        };
+        for text in [title, url, &date.to_rfc3339(), &updated.to_rfc3339(), &content.feed, &content.summary] {
+            part(text);
+        }
+        for list in [authors, tags] {
+            part(&list.len().to_string());
+            list.iter().for_each(|text| part(text));
+        }
+        for text in [language, image] {
+            part(&u8::from(text.is_some()).to_string());
+            part(text.as_deref().unwrap_or_default());
+        }
+        context.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// How many bytes the issue needs in a feed of any format, at most: text is longest where all its marks are escaped.
+    #[must_use]
+    pub fn feed_size(&self) -> usize {
+        let escaped = |text: &str| text.bytes().map(escaped_length).sum::<usize>();
+        let lists = self.authors.iter().chain(&self.tags).map(|text| escaped(text) + TAGS_AROUND).sum::<usize>();
+        // RSS tells the summary as HTML, so its marks are escaped twice.
+        let texts = [&self.title, &self.url, &self.content.feed].map(|text| escaped(text)).iter().sum::<usize>();
+        FIELDS + lists + texts + 2 * escaped(&self.content.summary) + self.image.as_ref().map_or(0, |url| 3 * url.len())
+    }
+}
+
+/// What elements, keys, ids and dates of one entry take.
+const FIELDS: usize = 1024;
+/// What stands around one name.
+const TAGS_AROUND: usize = 64;
+
+fn escaped_length(byte: u8) -> usize {
+    match byte {
+        b'"' | b'\'' => 6,
+        b'&' => 5,
+        b'<' | b'>' => 4,
+        b'\n' | b'\\' => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn revision() -> Revision {
+        Revision {
+            newsletter: NewsletterId::parse("n").unwrap(),
+            issue: IssueId::parse("a.md").unwrap(),
+            number: 1,
+            path: "a.md".into(),
+            slug: Slug::parse("a").unwrap(),
+            commit: "c".into(),
+            blob: "b".into(),
+            title: "T".into(),
+            authors: vec!["A".into()],
+            tags: vec!["B".into()],
+            language: None,
+            image: None,
+            date: DateTime::parse_from_rfc3339("2020-01-01T00:00:00Z").unwrap(),
+            updated: DateTime::default(),
+            url: "https://example.org/a".into(),
+            content: Content { feed: "<p>x</p>".into(), summary: "x".into(), ..Content::default() },
+        }
+    }
+
+    #[test]
+    fn the_hash_moves_with_what_feeds_show_and_with_nothing_else() {
+        let same = revision().feed_hash();
+        let moved = Revision { path: "b.md".into(), commit: "d".into(), blob: "e".into(), number: 2, ..revision() };
+        assert_eq!(moved.feed_hash(), same);
+        let different = [
+            Revision { title: "U".into(), ..revision() },
+            Revision { authors: vec![], tags: vec!["A".into(), "B".into()], ..revision() },
+            Revision { authors: vec!["A".into(), "B".into()], tags: vec![], ..revision() },
+            Revision { language: Some(String::new()), ..revision() },
+            Revision { image: Some(String::new()), ..revision() },
+            Revision {
+                content: Content { feed: "<p>x</p>x".into(), summary: String::new(), ..Content::default() },
+                ..revision()
+            },
+        ];
+        let hashes: std::collections::HashSet<_> = different.iter().map(Revision::feed_hash).chain([same]).collect();
+        assert_eq!(hashes.len(), different.len() + 1);
+    }
 }

@@ -4,7 +4,7 @@ use chrono::DateTime;
 
 use super::row::{Row, unreadable};
 use super::sql::args;
-use super::{IssueHead, KnownIssue, SourceState, Store, StoreError};
+use super::{KnownIssue, SourceState, Store, StoreError};
 use crate::digest::Candidate;
 use crate::issue::news::Mail;
 use crate::issue::{Content, Revision};
@@ -33,6 +33,7 @@ macro_rules! newest {
         " FROM issue i JOIN revision r ON r.newsletter = i.newsletter AND r.issue = i.issue AND r.number = i.number "
     };
 }
+pub(super) use newest;
 
 impl Store {
     /// What is known of a source; `None` before its first reading.
@@ -77,40 +78,6 @@ impl Store {
         self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(known).collect()
     }
 
-    /// Newest revisions of published issues, newest date first, at most `limit`.
-    pub async fn newest_revisions(&self, newsletter: &NewsletterId, limit: usize) -> Result<Vec<Revision>, StoreError> {
-        let sql = concat!(
-            "SELECT ",
-            revision_columns!(),
-            newest!(),
-            "WHERE i.newsletter = $1 AND i.published = 1 ORDER BY r.written_at DESC, r.issue LIMIT $2"
-        );
-        let rows = self.pool.fetch_all(sql, args![newsletter, i64::try_from(limit).unwrap_or(i64::MAX)]).await?;
-        rows.iter().map(revision).collect()
-    }
-
-    /// All published issues, newest date first.
-    pub async fn archive(&self, newsletter: &NewsletterId) -> Result<Vec<IssueHead>, StoreError> {
-        let sql = concat!(
-            "SELECT i.issue, i.slug, i.news_at, r.title, r.written, r.summary, r.url, r.path",
-            newest!(),
-            "WHERE i.newsletter = $1 AND i.published = 1 ORDER BY r.written_at DESC, r.issue"
-        );
-        let head = |row: &Row| {
-            Ok(IssueHead {
-                issue: row.parsed("issue", IssueId::parse)?,
-                slug: row.parsed("slug", Slug::parse)?,
-                title: row.text("title")?,
-                date: row.parsed("written", DateTime::parse_from_rfc3339)?,
-                summary: row.text("summary")?,
-                url: row.text("url")?,
-                path: row.text("path")?,
-                news_at: row.maybe_time("news_at")?,
-            })
-        };
-        self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(head).collect()
-    }
-
     /// The newest revision of the issue with this slug; the flag says whether it is published (else withdrawn). Should a withdrawn
     /// issue have had the slug before, the published one answers.
     pub async fn issue_by_slug(
@@ -134,7 +101,7 @@ impl Store {
             "SELECT r.url",
             newest!(),
             "JOIN alias a ON a.newsletter = i.newsletter AND a.issue = i.issue \
-             WHERE a.newsletter = $1 AND a.path = $2 AND i.published = 1 ORDER BY r.written_at DESC, r.issue LIMIT 1"
+             WHERE a.newsletter = $1 AND a.path = $2 AND i.published = 1 ORDER BY i.written_at DESC, i.issue DESC LIMIT 1"
         );
         let row = self.pool.fetch_optional(sql, args![newsletter, path]).await?;
         row.map(|row| row.text("url")).transpose()

@@ -7,7 +7,7 @@ use crate::delivery::books::Books;
 use crate::issue::Revision;
 use crate::issue::news::Mail;
 use crate::message::Letter;
-use crate::types::{Bucket, CadenceId, Finding, IssueId, MailingId, NewsletterId, NodeId, Slug, SubscriberId};
+use crate::types::{Bucket, CadenceId, Facet, Finding, IssueId, MailingId, NewsletterId, NodeId, Slug, SubscriberId};
 
 /// What the watcher knew of a newsletter's source when it last read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +106,26 @@ pub struct IssueHead {
     pub path: String,
     /// When it became news; `None` for archive.
     pub news_at: Option<DateTime<Utc>>,
+}
+
+/// A tag or an author with how many published issues it has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FacetCount {
+    /// The tag or author.
+    pub facet: Facet,
+    /// Published issues.
+    pub issues: i64,
+}
+
+/// What a feed is planned from, before any content is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedLine {
+    /// The issue.
+    pub issue: IssueId,
+    /// [`Revision::feed_hash`] of its newest revision.
+    pub hash: String,
+    /// [`Revision::feed_size`] of its newest revision.
+    pub size: usize,
 }
 
 /// Where an issue stands with mail, for an operator.

@@ -8,7 +8,7 @@ use super::sql::{Fault, Tx, args, write};
 use super::{Publication, PublishedIssue, Store, StoreError};
 use crate::issue::news::Mail;
 use crate::issue::{Content, Revision};
-use crate::types::{Finding, IssueId, NewsletterId};
+use crate::types::{Facet, FacetId, Finding, IssueId, NewsletterId};
 
 impl Store {
     /// Applies one reading in one transaction. `changed_at` moves only when something readers see changed: a file that moved, or
@@ -58,11 +58,15 @@ async fn publish(tx: &mut Tx, publication: &Publication) -> Result<(), Fault> {
 async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>) -> Result<bool, Fault> {
     let PublishedIssue { revision: new, content_hash, aliases, mail, changed } = published;
     let before = seen_by_readers(tx, &new.newsletter, &new.issue).await?;
-    let sql = "INSERT INTO issue (newsletter, issue, number, slug, published, news_at, seen_at, mail) \
-         VALUES ($1, $2, $3, $4, 1, NULL, $5, $6) ON CONFLICT (newsletter, issue) DO UPDATE SET number = excluded.number, \
-         slug = excluded.slug, published = 1, seen_at = CASE WHEN $7 = 1 THEN excluded.seen_at ELSE issue.seen_at END";
-    let slug = new.slug.as_str();
-    tx.execute(sql, args![&new.newsletter, &new.issue, new.number, slug, now, mail.as_str(), *changed]).await?;
+    let sql = "INSERT INTO issue (newsletter, issue, number, slug, published, news_at, seen_at, mail, written_at, feed_hash, \
+         feed_size) VALUES ($1, $2, $3, $4, 1, NULL, $5, $6, $7, $8, $9) ON CONFLICT (newsletter, issue) DO UPDATE SET \
+         number = excluded.number, slug = excluded.slug, published = 1, written_at = excluded.written_at, \
+         feed_hash = excluded.feed_hash, feed_size = excluded.feed_size, \
+         seen_at = CASE WHEN $10 = 1 THEN excluded.seen_at ELSE issue.seen_at END";
+    let mut values = args![&new.newsletter, &new.issue, new.number, new.slug.as_str(), now, mail.as_str()];
+    let size = i64::try_from(new.feed_size()).unwrap_or(i64::MAX);
+    values.extend(args![new.date.to_utc(), new.feed_hash(), size, *changed]);
+    tx.execute(sql, values).await?;
     write_mail(tx, new, mail, now).await?;
     write_revision(tx, new, content_hash).await?;
     tx.execute("DELETE FROM asset WHERE newsletter = $1 AND issue = $2", args![&new.newsletter, &new.issue]).await?;
@@ -75,10 +79,21 @@ async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>
         let sql = "INSERT INTO alias (newsletter, path, issue) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
         tx.execute(sql, args![&new.newsletter, path, &new.issue]).await?;
     }
+    write_facets(tx, new).await?;
     // Where a document was found is no concern of readers.
     let shown =
         |r: &Revision| Revision { path: String::new(), commit: String::new(), blob: String::new(), ..r.clone() };
     Ok(before.is_none_or(|old| shown(&old) != shown(new)))
+}
+
+async fn write_facets(tx: &mut Tx, new: &Revision) -> Result<(), Fault> {
+    tx.execute("DELETE FROM facet WHERE newsletter = $1 AND issue = $2", args![&new.newsletter, &new.issue]).await?;
+    for Facet { id: FacetId { kind, slug }, name } in Facet::all(&new.tags, &new.authors) {
+        let sql = "INSERT INTO facet (newsletter, kind, slug, written_at, issue, name) VALUES ($1, $2, $3, $4, $5, $6)";
+        let values = args![&new.newsletter, kind.as_str(), slug.as_str(), new.date.to_utc(), &new.issue, name];
+        tx.execute(sql, values).await?;
+    }
+    Ok(())
 }
 
 /// Where the issue stands with mail. What an operator decided since the watcher looked is not undone.
@@ -127,6 +142,7 @@ async fn write_revision(tx: &mut Tx, new: &Revision, content_hash: &str) -> Resu
 
 /// Takes an issue out of feeds and archive; whether it was in them. Its identity, slug and revisions stay.
 async fn withdraw(tx: &mut Tx, newsletter: &NewsletterId, issue: &IssueId) -> Result<bool, Fault> {
+    tx.execute("DELETE FROM facet WHERE newsletter = $1 AND issue = $2", args![newsletter, issue]).await?;
     let sql = "UPDATE issue SET published = 0 WHERE newsletter = $1 AND issue = $2 AND published = 1";
     Ok(tx.execute(sql, args![newsletter, issue]).await? == 1)
 }

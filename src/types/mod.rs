@@ -4,6 +4,7 @@
 //! Addresses and secrets redact themselves. No I/O, no clock, no randomness.
 
 mod address;
+mod facet;
 mod finding;
 mod id;
 mod secret;
@@ -11,6 +12,7 @@ mod slug;
 mod token;
 
 pub use address::{AddressError, AddressKey, EmailAddress, Mailbox};
+pub use facet::{Facet, FacetId, FacetKind};
 pub use finding::{Finding, Place, Rule};
 pub(crate) use id::base32;
 pub use id::{Bucket, IdError, IssueId, MailingId, NodeId, SubscriberId};

@@ -13,7 +13,7 @@ pub struct SlugError(String);
 
 impl Slug {
     /// Long enough for any title in use, short enough for a file name on every file system.
-    const MAX: usize = 100;
+    pub(super) const MAX: usize = 100;
 
     /// Accepts a text that already is a slug.
     ///

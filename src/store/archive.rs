@@ -1,0 +1,145 @@
+//! What is published, in the order of dates: for archives and feeds, of a whole newsletter or of one of its facets.
+//!
+//! Newest first everywhere; issues of one instant stand in the order of their ids, the last id first.
+
+use chrono::DateTime;
+
+use super::issues::{newest, revision, revision_columns};
+use super::row::{Row, unreadable};
+use super::sql::{args, markers};
+use super::value::Value;
+use super::{FacetCount, FeedLine, IssueHead, Store, StoreError};
+use crate::issue::Revision;
+use crate::types::{Facet, FacetId, FacetKind, IssueId, NewsletterId, Slug};
+
+/// Every column of the head of an issue, as [`head`] reads them.
+macro_rules! head_columns {
+    () => {
+        "i.issue, i.slug, i.news_at, r.title, r.written, r.summary, r.url, r.path"
+    };
+}
+
+impl Store {
+    /// Newest revisions of published issues, newest date first, at most `limit`.
+    pub async fn newest_revisions(&self, newsletter: &NewsletterId, limit: usize) -> Result<Vec<Revision>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            revision_columns!(),
+            newest!(),
+            "WHERE i.newsletter = $1 AND i.published = 1 ORDER BY i.written_at DESC, i.issue DESC LIMIT $2"
+        );
+        let rows = self.pool.fetch_all(sql, args![newsletter, i64::try_from(limit).unwrap_or(i64::MAX)]).await?;
+        rows.iter().map(revision).collect()
+    }
+
+    /// The newest revisions of these issues, as far as they are published, newest date first.
+    pub async fn revisions(&self, newsletter: &NewsletterId, issues: &[IssueId]) -> Result<Vec<Revision>, StoreError> {
+        if issues.is_empty() {
+            return Ok(Vec::new());
+        }
+        // A few sizes only, filled up with the last one, so that the statements stay prepared.
+        let size = issues.len().next_power_of_two();
+        let filled = issues.iter().chain(issues.last().into_iter().cycle()).take(size);
+        let marks = markers(1, 1, size).replace(['(', ')'], "");
+        let sql = format!(
+            "SELECT {}{}WHERE i.newsletter = $1 AND i.published = 1 AND i.issue IN ({marks}) \
+             ORDER BY i.written_at DESC, i.issue DESC",
+            revision_columns!(),
+            newest!(),
+        );
+        let values: Vec<Value> = args![newsletter].into_iter().chain(filled.map(Value::from)).collect();
+        self.pool.fetch_all(sql, values).await?.iter().map(revision).collect()
+    }
+
+    /// All published issues, newest date first.
+    pub async fn archive(&self, newsletter: &NewsletterId) -> Result<Vec<IssueHead>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            head_columns!(),
+            newest!(),
+            "WHERE i.newsletter = $1 AND i.published = 1 ORDER BY i.written_at DESC, i.issue DESC"
+        );
+        self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(head).collect()
+    }
+
+    /// The published issues of a tag or an author, newest date first.
+    pub async fn facet_archive(
+        &self,
+        newsletter: &NewsletterId,
+        facet: &FacetId,
+    ) -> Result<Vec<IssueHead>, StoreError> {
+        let sql = concat!(
+            "SELECT ",
+            head_columns!(),
+            newest!(),
+            "JOIN facet f ON f.newsletter = i.newsletter AND f.issue = i.issue \
+             WHERE f.newsletter = $1 AND f.kind = $2 AND f.slug = $3 ORDER BY f.written_at DESC, f.issue DESC"
+        );
+        let values = args![newsletter, facet.kind.as_str(), facet.slug.as_str()];
+        self.pool.fetch_all(sql, values).await?.iter().map(head).collect()
+    }
+
+    /// The tags and authors of published issues: tags first, each kind in the order of slugs. Of several names that are one
+    /// facet, the one that sorts first (capitals do) stands for it.
+    pub async fn facets(&self, newsletter: &NewsletterId) -> Result<Vec<FacetCount>, StoreError> {
+        let sql = "SELECT kind, slug, MIN(name) AS name, COUNT(*) AS issues FROM facet WHERE newsletter = $1 \
+             GROUP BY kind, slug ORDER BY kind DESC, slug";
+        self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(facet_count).collect()
+    }
+
+    /// One tag or author; `None` when no published issue has it.
+    pub async fn facet(&self, newsletter: &NewsletterId, facet: &FacetId) -> Result<Option<FacetCount>, StoreError> {
+        let sql = "SELECT kind, slug, MIN(name) AS name, COUNT(*) AS issues FROM facet \
+             WHERE newsletter = $1 AND kind = $2 AND slug = $3 GROUP BY kind, slug";
+        let values = args![newsletter, facet.kind.as_str(), facet.slug.as_str()];
+        self.pool.fetch_optional(sql, values).await?.as_ref().map(facet_count).transpose()
+    }
+
+    /// What feeds are planned from: every published issue, or those of one facet, oldest date first.
+    pub async fn feed_lines(
+        &self,
+        newsletter: &NewsletterId,
+        facet: Option<&FacetId>,
+    ) -> Result<Vec<FeedLine>, StoreError> {
+        let rows = match facet {
+            None => {
+                let sql = "SELECT issue, feed_hash, feed_size FROM issue WHERE newsletter = $1 AND published = 1 \
+                     ORDER BY written_at, issue";
+                self.pool.fetch_all(sql, args![newsletter]).await?
+            }
+            Some(FacetId { kind, slug }) => {
+                let sql = "SELECT i.issue, i.feed_hash, i.feed_size FROM facet f \
+                     JOIN issue i ON i.newsletter = f.newsletter AND i.issue = f.issue \
+                     WHERE f.newsletter = $1 AND f.kind = $2 AND f.slug = $3 ORDER BY f.written_at, f.issue";
+                self.pool.fetch_all(sql, args![newsletter, kind.as_str(), slug.as_str()]).await?
+            }
+        };
+        let line = |row: &Row| {
+            Ok(FeedLine {
+                issue: row.parsed("issue", IssueId::parse)?,
+                hash: row.text("feed_hash")?,
+                size: usize::try_from(row.int("feed_size")?).map_err(|error| unreadable("feed_size", &error))?,
+            })
+        };
+        rows.iter().map(line).collect()
+    }
+}
+
+fn head(row: &Row) -> Result<IssueHead, StoreError> {
+    Ok(IssueHead {
+        issue: row.parsed("issue", IssueId::parse)?,
+        slug: row.parsed("slug", Slug::parse)?,
+        title: row.text("title")?,
+        date: row.parsed("written", DateTime::parse_from_rfc3339)?,
+        summary: row.text("summary")?,
+        url: row.text("url")?,
+        path: row.text("path")?,
+        news_at: row.maybe_time("news_at")?,
+    })
+}
+
+fn facet_count(row: &Row) -> Result<FacetCount, StoreError> {
+    let kind = row.parsed("kind", |text| FacetKind::parse(text).ok_or_else(|| format!("{text:?} is no kind")))?;
+    let id = FacetId { kind, slug: row.parsed("slug", Slug::parse)? };
+    Ok(FacetCount { facet: Facet { id, name: row.text("name")? }, issues: row.int("issues")? })
+}
