@@ -27,15 +27,22 @@ built_in![
     "web/home.html",
     "web/index.html",
     "web/issue.html",
+    "web/list.html",
+    "web/lines.html",
     "web/mail.html",
     "web/notice.html",
     "web/outbox.html",
+    "web/search.html",
     "web/style.css",
+    "web/favicon.svg",
     "web/subscribe.html",
 ];
 
-/// The style sheet is served as it is, not rendered.
+/// The style sheet and the icon are served as they are, not rendered.
 const STYLE: &str = "web/style.css";
+const ICON: &str = "web/favicon.svg";
+/// The icon for those that know no drawings; the one file that is no text.
+const OLD_ICON: &str = "web/favicon.ico";
 
 /// The loaded templates.
 #[derive(Debug)]
@@ -43,6 +50,8 @@ pub struct Templates {
     environment: Environment<'static>,
     style: String,
     style_name: String,
+    icon: String,
+    old_icon: Vec<u8>,
 }
 
 /// A template that does not load or does not render.
@@ -83,7 +92,7 @@ impl Templates {
             read(directory, "", &mut files)?;
         }
         let mut environment = environment();
-        let mut style = String::new();
+        let (mut style, mut icon) = (String::new(), String::new());
         for (name, built_in) in BUILT_IN {
             let (path, source) = files
                 .iter()
@@ -91,6 +100,8 @@ impl Templates {
                 .map_or((*name, *built_in), |(_, path, source)| (path.as_str(), source.as_str()));
             if *name == STYLE {
                 source.clone_into(&mut style);
+            } else if *name == ICON {
+                source.clone_into(&mut icon);
             } else {
                 environment.add_template_owned(*name, source.to_owned()).map_err(|error| TemplateError {
                     name: path.to_owned(),
@@ -100,7 +111,13 @@ impl Templates {
         }
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
         let hash: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { environment, style, style_name: format!("style-{hash}.css") })
+        let old_icon = match directory.map(|directory| directory.join(OLD_ICON)).filter(|path| path.exists()) {
+            Some(path) => {
+                fs::read(&path).map_err(|error| TemplateError::file(&path, format!("cannot read it: {error}")))?
+            }
+            None => include_bytes!("../../templates/web/favicon.ico").to_vec(),
+        };
+        Ok(Self { environment, style, style_name: format!("style-{hash}.css"), icon, old_icon })
     }
 
     /// Renders `name` with a context. `.html` templates escape, `.txt` templates do not.
@@ -116,6 +133,18 @@ impl Templates {
     #[must_use]
     pub fn style(&self) -> &str {
         &self.style
+    }
+
+    /// The icon, as SVG.
+    #[must_use]
+    pub fn icon(&self) -> &str {
+        &self.icon
+    }
+
+    /// The icon, as ICO.
+    #[must_use]
+    pub fn old_icon(&self) -> &[u8] {
+        &self.old_icon
     }
 
     /// A file name for the style sheet that changes with its content, `style-<8 hex digits>.css`, so that
@@ -184,6 +213,8 @@ fn read(directory: &Path, prefix: &str, files: &mut Vec<(String, String, String)
         let name = format!("{prefix}{file}");
         if path.is_dir() {
             read(&path, &format!("{name}/"), files)?;
+        } else if name == OLD_ICON {
+            // Read by itself, since it is no text.
         } else if BUILT_IN.iter().any(|(known, _)| *known == name) {
             let source = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
             files.push((name, path.display().to_string(), source));

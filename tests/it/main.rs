@@ -4,6 +4,7 @@
 
 mod accidents;
 mod bad_input;
+mod browsing;
 mod command_line;
 mod content;
 mod delivery;
@@ -12,6 +13,7 @@ mod kill;
 mod malicious;
 mod publishing;
 mod replay;
+mod still;
 mod store;
 mod subscribing;
 mod tour;
@@ -19,6 +21,8 @@ mod transport;
 mod web;
 mod webhook;
 
+#[path = "../support/browser.rs"]
+mod browser;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/sink.rs"]
