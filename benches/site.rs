@@ -55,15 +55,29 @@ fn main() {
     }
     let root = tempfile::tempdir().unwrap();
     write(root.path(), issues);
-    println!("{issues} issues of {} KB, {rounds} rounds", fs::metadata(root.path().join("content/issues/issue-1.md")).unwrap().len() / 1024);
+    println!(
+        "{issues} issues of {} KB, {rounds} rounds",
+        fs::metadata(root.path().join("content/issues/issue-1.md")).unwrap().len() / 1024
+    );
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
-        ours.push(timed(root.path(), "site-tidings", Command::new(env!("CARGO_BIN_EXE_tidings")).args(["--config", "tidings.toml", "render", "site-tidings"])));
-        theirs.push(timed(root.path(), "site-hugo", Command::new("hugo").args(["--quiet", "--destination", "site-hugo"])));
+        ours.push(timed(
+            root.path(),
+            "site-tidings",
+            Command::new(env!("CARGO_BIN_EXE_tidings")).args(["--config", "tidings.toml", "render", "site-tidings"]),
+        ));
+        theirs.push(timed(
+            root.path(),
+            "site-hugo",
+            Command::new("hugo").args(["--quiet", "--destination", "site-hugo"]),
+        ));
         println!("round {round}: tidings {:?}, hugo {:?}", ours[round - 1], theirs[round - 1]);
     }
     let (ours, theirs) = (median(ours), median(theirs));
-    println!("median: tidings {ours:?}, hugo {theirs:?}; hugo takes {:.2} of our time", theirs.as_secs_f64() / ours.as_secs_f64());
+    println!(
+        "median: tidings {ours:?}, hugo {theirs:?}; hugo takes {:.2} of our time",
+        theirs.as_secs_f64() / ours.as_secs_f64()
+    );
 }
 
 /// The same files for both: `content/issues` is the source of the one and the section of the other.
@@ -72,8 +86,12 @@ fn write(root: &Path, issues: usize) {
     fs::create_dir_all(&content).unwrap();
     for number in 1..=issues {
         let (year, month, day) = (2000 + number / 48, number % 12 + 1, number % 28 + 1);
-        let head = format!("---\ntitle: \"Issue {number}\"\ndate: {year}-{month:02}-{day:02}\nauthors: [\"Ada\"]\ntags: [\"Release\", \"Topic {}\"]\n---\n", number % 20);
-        fs::write(content.join(format!("issue-{number}.md")), head + &SECTION.repeat(5 * 1024 / SECTION.len() + 1)).unwrap();
+        let head = format!(
+            "---\ntitle: \"Issue {number}\"\ndate: {year}-{month:02}-{day:02}\nauthors: [\"Ada\"]\ntags: [\"Release\", \"Topic {}\"]\n---\n",
+            number % 20
+        );
+        fs::write(content.join(format!("issue-{number}.md")), head + &SECTION.repeat(5 * 1024 / SECTION.len() + 1))
+            .unwrap();
     }
     for (name, text) in HUGO {
         let path = root.join(name);

@@ -173,6 +173,8 @@ pub struct Notice {
     pub frame: Option<Frame>,
     /// Path of the style sheet.
     pub style: String,
+    /// Path of the front page, for one that belongs to no newsletter.
+    pub front: String,
     /// Heading.
     pub heading: String,
     /// Paragraphs of plain text.

@@ -16,7 +16,8 @@ fn long_body() -> String {
     (1..=6).map(section).collect()
 }
 
-const TITLE: &str = "</script><script>document.documentElement.dataset.run='1'</script> & a long \"title\" that goes on";
+const TITLE: &str =
+    "</script><script>document.documentElement.dataset.run='1'</script> & a long \"title\" that goes on";
 
 /// A site with every kind of page on it.
 async fn site() -> TestApp {
@@ -25,12 +26,28 @@ async fn site() -> TestApp {
         std::fs::write(app.path("issues").join(name), format!("---\n{head}\n---\n\n{body}\n")).unwrap();
     };
     let title = TITLE.replace('"', "\\\"");
-    write("long.md", &format!("title: \"{title}\"\ndate: 2026-02-20\nauthors: [Ada, Grace]\ntags: [Release, 周刊]"), &long_body());
-    write("arabic.md", "title: نشرة الشهر\ndate: 2026-02-10\nlang: ar\ntags: [Release]", "## مقدمة\n\nنص قصير مع `code` وكلمات.");
-    write("chinese.md", "title: 第九十期周刊\ndate: 2025-12-10\nlang: zh", "这里记录每周值得分享的科技内容，周五发布。");
+    write(
+        "long.md",
+        &format!("title: \"{title}\"\ndate: 2026-02-20\nauthors: [Ada, Grace]\ntags: [Release, 周刊]"),
+        &long_body(),
+    );
+    write(
+        "arabic.md",
+        "title: نشرة الشهر\ndate: 2026-02-10\nlang: ar\ntags: [Release]",
+        "## مقدمة\n\nنص قصير مع `code` وكلمات.",
+    );
+    write(
+        "chinese.md",
+        "title: 第九十期周刊\ndate: 2025-12-10\nlang: zh",
+        "这里记录每周值得分享的科技内容，周五发布。",
+    );
     write("gone.md", "title: A mistake\ndate: 2026-02-11", "Soon gone.");
     for n in 1..=30 {
-        write(&format!("old-{n}.md"), &format!("title: Number {n}\ndate: 2024-01-{n:02}\nauthor: Ada\ntags: [Weekly]"), "Old news.");
+        write(
+            &format!("old-{n}.md"),
+            &format!("title: Number {n}\ndate: 2024-01-{n:02}\nauthor: Ada\ntags: [Weekly]"),
+            "Old news.",
+        );
     }
     app.watch().await.unwrap();
     std::fs::remove_file(app.path("issues/gone.md")).unwrap();
@@ -48,7 +65,8 @@ async fn look(browser: &Browser, what: &str) {
         assert!(found.is_empty(), "{what}, {width} wide, dark: {dark}:\n{}", found.join("\n"));
     }
     let complaints = browser.complaints().await;
-    let real: Vec<_> = complaints.iter().filter(|line| !line.contains("404 (Not Found)") && !line.contains("410 (Gone)")).collect();
+    let real: Vec<_> =
+        complaints.iter().filter(|line| !line.contains("404 (Not Found)") && !line.contains("410 (Gone)")).collect();
     assert!(real.is_empty(), "{what}: {real:?}");
     browser.screen(1280, false).await;
 }
@@ -67,7 +85,11 @@ async fn a_reader_walks_from_the_home_page_to_a_subscription_on_any_screen() {
     assert_ne!(browser.run(background).await, bright, "dark is another colour");
     browser.screen(1280, false).await;
     browser.keys("body", "\u{E004}").await;
-    assert_eq!(browser.run("return document.activeElement.className").await, "skip", "the first Tab offers the content");
+    assert_eq!(
+        browser.run("return document.activeElement.className").await,
+        "skip",
+        "the first Tab offers the content"
+    );
 
     browser.click(".archive ol a").await;
     assert_eq!(browser.text("h1").await, TITLE);
@@ -80,7 +102,8 @@ async fn a_reader_walks_from_the_home_page_to_a_subscription_on_any_screen() {
     browser.click(".contents summary").await;
     browser.click(".contents li:nth-child(3) > a").await;
     assert!(browser.run("return location.hash").await.as_str().unwrap().starts_with("#section-3"));
-    let scrolls = "const box = document.querySelector('pre[tabindex]'); box.focus(); return document.activeElement === box";
+    let scrolls =
+        "const box = document.querySelector('pre[tabindex]'); box.focus(); return document.activeElement === box";
     browser.screen(360, false).await;
     assert_eq!(browser.run(scrolls).await, true, "wide code can be reached by keyboard");
     browser.screen(1280, false).await;

@@ -8,7 +8,12 @@ use crate::harness::{Backend, TestApp, tidings};
 async fn site() -> TestApp {
     let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
     for n in 1..=40 {
-        app.write_issue(&format!("old-{n}.md"), &format!("Number {n}"), &format!("20{:02}-03-01", n % 3 + 20), "Old *news*.");
+        app.write_issue(
+            &format!("old-{n}.md"),
+            &format!("Number {n}"),
+            &format!("20{:02}-03-01", n % 3 + 20),
+            "Old *news*.",
+        );
     }
     let head = "title: Moved\ndate: 2026-02-20\ntags: [Release, 周刊]\naliases: [/2026/old-name.html, /2026/older]\nimage: chart.png";
     std::fs::write(app.path("issues/moved.md"), format!("---\n{head}\n---\n\n![a](chart.png) [b](a b.txt)\n")).unwrap();

@@ -41,6 +41,11 @@ impl Kind {
 
 /// The code as escaped HTML with classes; `None` for a language that we do not know.
 pub(super) fn html(code: &str, language: &str) -> Option<String> {
+    if language.eq_ignore_ascii_case("ansi") {
+        let mut out = Out(String::with_capacity(code.len()));
+        out.push(None, &without_colours(code));
+        return Some(out.0);
+    }
     let language = languages::named(language)?;
     let mut out = Out(String::with_capacity(code.len() * 2));
     match language.style {
@@ -66,6 +71,22 @@ pub(super) fn html(code: &str, language: &str) -> Option<String> {
         _ => Scan::new(code, language).run(&mut out),
     }
     Some(out.0)
+}
+
+/// Output of a terminal without its escape sequences for colours, whose first character, the escape itself, no page can carry.
+fn without_colours(code: &str) -> String {
+    let mut parts = code.split('[');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').strip_prefix('m') {
+            Some(rest) => out.push_str(rest),
+            None => {
+                out.push('[');
+                out.push_str(part);
+            }
+        }
+    }
+    out
 }
 
 fn lines(code: &str, out: &mut Out, each: impl Fn(&str, &mut Out)) {
@@ -147,6 +168,7 @@ mod tests {
             let found = if language == "text2" { Vec::new() } else { parts(code, language) };
             assert_eq!(found.join(" "), expected, "{language}");
         }
+        assert_eq!(html("[1;31mError[0m a[0] [x]", "ansi").unwrap(), "Error a[0] [x]");
         assert_eq!(html("x", "brainfuck"), None);
     }
 

@@ -108,6 +108,7 @@ fn every_page() -> Vec<String> {
     let notice = Notice {
         frame: None,
         style: style.clone(),
+        front: "/".to_owned(),
         heading: "<h>".to_owned(),
         paragraphs: vec!["<p>".to_owned()],
         button: Some("Confirm".to_owned()),
