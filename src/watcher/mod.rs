@@ -3,6 +3,7 @@
 //! A reading is applied in one transaction or not at all, so the last good state stays served. What is there at the
 //! first reading is archive; only what appears later is news.
 
+mod built;
 mod pace;
 mod reading;
 
@@ -18,6 +19,7 @@ use crate::content::{Snapshot, Source, SourceError};
 use crate::issue::{Document, identity};
 use crate::store::{KnownIssue, Store, StoreError};
 use crate::types::{Finding, IssueId};
+pub use built::{Built, Pages};
 pub use pace::pause;
 use reading::Reading;
 
@@ -34,6 +36,8 @@ pub struct Watcher {
     source: Arc<Source>,
     newsletter: Newsletter,
     base: Url,
+    /// Where the text of issues comes from, when it is not their documents.
+    pages: Option<Pages>,
     /// What the last look of this run saw, so that a look that sees the same is cheap.
     last: Option<Look>,
 }
@@ -96,7 +100,13 @@ impl Watcher {
     /// A watcher; nothing is read yet. `base` is `server.url`.
     #[must_use]
     pub fn new(store: Store, source: Arc<Source>, newsletter: Newsletter, base: Url) -> Self {
-        Self { store, source, newsletter, base, last: None }
+        Self { store, source, newsletter, base, pages: None, last: None }
+    }
+
+    /// Takes the text of issues from built pages.
+    #[must_use]
+    pub fn with_pages(self, pages: Option<Pages>) -> Self {
+        Self { pages, ..self }
     }
 
     /// The newsletter.
@@ -105,10 +115,12 @@ impl Watcher {
         &self.newsletter
     }
 
-    /// The source, to wait for its changes.
-    #[must_use]
-    pub fn source(&self) -> Arc<Source> {
-        Arc::clone(&self.source)
+    /// Waits until something may have changed; see [`Source::changed`].
+    pub async fn changed(&self) {
+        match &self.pages {
+            Some(pages) => tokio::select! { () = self.source.changed() => {}, () = pages.changed() => {} },
+            None => self.source.changed().await,
+        }
     }
 
     /// Looks at the source once, and publishes what changed.
@@ -128,7 +140,12 @@ impl Watcher {
     async fn look(&mut self, now: DateTime<Utc>) -> Result<Tick, WatchError> {
         let snapshot = self.source.snapshot(FETCH).await?;
         let state = self.store.source_state(&self.newsletter.id).await?;
-        let fingerprint = reading::fingerprint(&self.newsletter, &self.base);
+        let site = match &self.pages {
+            Some(pages) => Some((pages, pages.snapshot(FETCH).await?)),
+            None => None,
+        };
+        let built = site.as_ref().map(|(pages, site)| pages.fingerprint(site));
+        let fingerprint = reading::fingerprint(&self.newsletter, &self.base, built.as_deref());
         let render_all = state.as_ref().is_some_and(|state| state.fingerprint != fingerprint);
         if !render_all && self.last.as_ref().is_some_and(|last| last.repeats(&snapshot, now)) {
             self.store.note_look(&self.newsletter.id, now, None).await?;
@@ -141,6 +158,10 @@ impl Watcher {
             identity::changes(&known.iter().map(identity_of).collect::<Vec<_>>(), &snapshot.documents)
         };
         let read = self.source.read_dated(&snapshot, &wanted, &self.newsletter.reading).await?;
+        let built = match &site {
+            Some((pages, site)) => Some(pages.of(site, read.iter().flatten(), &self.newsletter.reading).await?),
+            None => None,
+        };
         let earlier = self.earlier(&known, &snapshot, &read).await?;
         let reading = Reading {
             newsletter: self.newsletter.clone(),
@@ -151,6 +172,7 @@ impl Watcher {
             known,
             snapshot,
             read,
+            built,
             earlier,
         };
         self.apply(reading, state.is_none()).await

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use url::Url;
 
-use super::{Read, identity_of};
+use super::{Built, Read, identity_of};
 use crate::config::Newsletter;
 use crate::content::Snapshot;
 use crate::issue::identity::{Match, Parsed, Texts, match_up};
@@ -28,6 +28,8 @@ pub(super) struct Reading {
     pub known: Vec<KnownIssue>,
     pub snapshot: Snapshot,
     pub read: Vec<Read>,
+    /// The pages that the text of issues is taken from, when it is not in their documents.
+    pub built: Option<Built>,
     /// See [`Texts::earlier`].
     pub earlier: Vec<(IssueId, Vec<u8>)>,
 }
@@ -49,9 +51,10 @@ struct Found<'a> {
 
 /// What reading and rendering depend on besides the documents. When it changes, everything is read and rendered again.
 /// Only what then reads otherwise counts as changed content.
-pub(super) fn fingerprint(newsletter: &Newsletter, base: &Url) -> String {
+pub(super) fn fingerprint(newsletter: &Newsletter, base: &Url, built: Option<&str>) -> String {
     let Newsletter { reading, permalink, source, .. } = newsletter;
-    format!("{} {} {base} {reading:?} {permalink:?} {}", renderer::VERSION, issue::VERSION, source.folder)
+    let built = built.map(|built| format!(" {built}")).unwrap_or_default();
+    format!("{} {} {base} {reading:?} {permalink:?} {}{built}", renderer::VERSION, issue::VERSION, source.folder)
 }
 
 impl Reading {
@@ -99,8 +102,12 @@ impl Reading {
                     wake_at = Some(wake_at.map_or(date, |at: DateTime<Utc>| at.min(date)));
                     absent.insert(document.path);
                 }
-                Ok((document, Some(issue))) => {
-                    parsed.insert(document.path.clone(), (document, issue));
+                Ok((mut document, Some(mut issue))) => {
+                    let filled = self.built.as_ref().map_or(Ok(()), |built| built.fill(&mut document, &mut issue));
+                    match filled {
+                        Ok(()) => drop(parsed.insert(document.path.clone(), (document, issue))),
+                        Err(finding) => holds.push(finding),
+                    }
                 }
             }
         }
@@ -262,7 +269,7 @@ mod tests {
         let print = |variable: &str, value: &str| {
             let name = format!("TIDINGS_NEWSLETTERS__EXAMPLE__{variable}");
             let config = crate::config::parse(None, &[(name, value.to_owned())]).unwrap();
-            fingerprint(&config.newsletters[0], &config.server.url)
+            fingerprint(&config.newsletters[0], &config.server.url, None)
         };
         let same = print("TITLE", "Another title");
         assert_eq!(same, print("SETTLE", "3h"));
