@@ -9,7 +9,7 @@ use std::hint::black_box;
 
 use chrono::{DateTime, Utc};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tidings::feed::{About, Feed, Format};
+use tidings::feed::{About, Chain, Feed, Format};
 use tidings::issue::{Content, Revision};
 use tidings::types::{IssueId, NewsletterId, Slug};
 
@@ -55,20 +55,26 @@ fn newsletter() -> NewsletterId {
 fn feeds(c: &mut Criterion) {
     let about = About {
         newsletter: newsletter(),
+        facet: None,
         title: "Tidings".into(),
         description: "News".into(),
         language: "en".into(),
         home: "https://example.org/tidings/".into(),
+        icon: "https://example.org/icon.png".into(),
+        logo: None,
+        hubs: vec![],
+        stylesheet: "/feed.css".into(),
         since: DateTime::default(),
     };
     let revisions = revisions();
-    let feed = Feed::assemble(&about, &revisions);
+    let assemble = || Feed::assemble(black_box(&about), &about.home, Chain::default(), black_box(&revisions));
+    let feed = assemble();
     let html: String = revisions.iter().map(|revision| revision.content.feed.as_str()).collect();
     let mut group = c.benchmark_group("feed");
 
     group.throughput(Throughput::Bytes(html.len() as u64));
     group.bench_function("reference/json string", |b| b.iter(|| serde_json::to_vec(black_box(&html))));
-    group.bench_function("assemble", |b| b.iter(|| Feed::assemble(black_box(&about), black_box(&revisions))));
+    group.bench_function("assemble", |b| b.iter(assemble));
     for format in Format::ALL {
         let name = format.title();
         group.bench_function(BenchmarkId::new("write", name), |b| b.iter(|| black_box(&feed).write(format)));

@@ -31,6 +31,7 @@ CREATE TABLE source (
     baseline_at BIGINT NOT NULL,  -- the first reading: everything in it is archive, not news
     read_at     BIGINT NOT NULL,
     changed_at  BIGINT NOT NULL,  -- when anything readers see last changed
+    next_at     BIGINT,           -- when the next document that is dated in the future is due
     error       TEXT              -- why the last look failed, if it did
 );
 

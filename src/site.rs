@@ -60,6 +60,18 @@ pub fn feeds(base: &Url, newsletter: &NewsletterId) -> Url {
     below(base, &format!("{newsletter}/feeds/"))
 }
 
+/// The picture that feeds have when a newsletter has none.
+#[must_use]
+pub fn icon(base: &Url) -> Url {
+    below(base, "icon.png")
+}
+
+/// The style sheet of feeds that are opened in a browser.
+#[must_use]
+pub fn feed_style(base: &Url) -> Url {
+    below(base, "feed.css")
+}
+
 /// All feeds of an install as OPML.
 #[must_use]
 pub fn opml(base: &Url) -> Url {

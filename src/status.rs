@@ -171,7 +171,7 @@ fn held_issue(held: IssueMail) -> Option<HeldIssue> {
 
 impl From<SourceState> for SourceStatus {
     fn from(state: SourceState) -> Self {
-        let SourceState { commit, fingerprint: _, baseline_at: _, read_at, changed_at, error } = state;
+        let SourceState { commit, fingerprint: _, baseline_at: _, read_at, changed_at, next_at: _, error } = state;
         Self { commit, read_at, changed_at, error }
     }
 }

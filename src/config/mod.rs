@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 
 pub use environment::log_filter;
 pub use error::{ConfigError, Origin};
-pub use model::{Cadence, Database, InDoubt, Mail, Newsletter, Server, Smtp, Source, SourcePlace, Tls, Transport};
+pub use model::{
+    Cadence, Database, InDoubt, Mail, Newsletter, Server, Smtp, Source, SourcePlace, Tls, Transport, WebSub,
+};
 
 use reader::Reader;
 use settings::Settings;
@@ -36,6 +38,8 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// `[server]`
     pub server: Server,
+    /// `[websub]`
+    pub websub: WebSub,
     /// `[database]`
     pub database: Database,
     /// `[mail]`
@@ -51,6 +55,12 @@ pub struct Config {
 }
 
 impl Config {
+    /// The URLs of the hubs that our feeds name.
+    #[must_use]
+    pub fn hubs(&self) -> Vec<String> {
+        self.websub.other_hubs.clone()
+    }
+
     /// The effective configuration as TOML that can be read back, with secrets masked and a comment behind each value
     /// that is not the default: `# from TIDINGS_SERVER__URL`, `# from my.toml:12`.
     #[must_use]
@@ -119,6 +129,7 @@ pub fn parse(file: Option<(&str, &str)>, variables: &[(String, String)]) -> Resu
         Some(sections) if errors.is_empty() => Ok(Config {
             file: file.map(|(name, _)| PathBuf::from(name)),
             server: sections.server,
+            websub: sections.websub,
             database: sections.database,
             mail: sections.mail,
             templates: sections.templates,

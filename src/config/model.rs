@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use url::Url;
 
 use crate::delivery::Patience;
+use crate::feed::plan::Limits;
 use crate::issue::Reading;
 use crate::issue::news::Caution;
 use crate::issue::permalink::Permalink;
@@ -23,6 +24,15 @@ pub struct Server {
     pub private: SocketAddr,
     /// The URL under which readers reach `public`; ends with `/`. Stands in feeds and mails.
     pub url: Url,
+    /// The header in which a trusted proxy says whose request it passes on; `None` when none is believed.
+    pub client_header: Option<String>,
+}
+
+/// `[websub]`
+#[derive(Clone, Debug)]
+pub struct WebSub {
+    /// Hubs elsewhere that feeds name.
+    pub other_hubs: Vec<String>,
 }
 
 /// `[database]`
@@ -126,8 +136,12 @@ pub struct Newsletter {
     pub publish_future: bool,
     /// What looks like an accident, and is published but not mailed: `max_age`, `max_new`, `min_length`.
     pub caution: Caution,
-    /// Entries in a feed.
-    pub feed_entries: usize,
+    /// Entries and bytes of a feed: `feed_entries`, `feed_kilobytes`.
+    pub feed: Limits,
+    /// URL of a square picture; `None` for the built-in one.
+    pub icon: Option<Url>,
+    /// URL of a wide picture.
+    pub logo: Option<Url>,
     /// `[newsletters.NAME.cadences.CADENCE]`, in the order of their names; the form offers the first one first. At least one.
     pub cadences: Vec<Cadence>,
 }

@@ -34,9 +34,11 @@ pub(super) const KEYS: &[Key] = {
         key("server.public", Text, r#""127.0.0.1:8080""#),
         key("server.private", Text, r#""127.0.0.1:8081""#),
         key("server.url", Text, r#""https://news.example.org/""#),
+        key("server.client_header", Text, r#""X-Forwarded-For""#),
         key("database.url", SecretUrl, r#""sqlite:data/tidings.db""#),
         key("data.directory", Text, r#""data""#),
         key("templates.directory", Text, r#""my-templates""#),
+        key("websub.other_hubs", List, r#"["https://hub.example.org/"]"#),
         key("mail.transport", Text, r#""smtp""#),
         key("mail.in_doubt", Text, r#""resend""#),
         key("mail.retry_first", Text, r#""5m""#),
@@ -66,6 +68,7 @@ pub(super) const KEYS: &[Key] = {
         key("defaults.max_new", Number, "3"),
         key("defaults.min_length", Number, "100"),
         key("defaults.feed_entries", Number, "20"),
+        key("defaults.feed_kilobytes", Number, "512"),
         key("defaults.include", List, r#"["**/*.md"]"#),
         key("defaults.exclude", List, r#"["**/README.md"]"#),
         key("defaults.content", Text, r#""article""#),
@@ -88,6 +91,9 @@ pub(super) const KEYS: &[Key] = {
         key("newsletters.*.max_new", Number, "3"),
         key("newsletters.*.min_length", Number, "100"),
         key("newsletters.*.feed_entries", Number, "20"),
+        key("newsletters.*.feed_kilobytes", Number, "512"),
+        key("newsletters.*.icon", Text, r#""https://example.org/icon.png""#),
+        key("newsletters.*.logo", Text, r#""https://example.org/logo.png""#),
         key("newsletters.*.site", Text, r#""https://example.org/""#),
         key("newsletters.*.permalink", Text, r#""/blog/:year/:month/:slug/""#),
         key("newsletters.*.source.directory", Text, r#""issues""#),
@@ -176,7 +182,10 @@ mod tests {
 
     #[test]
     fn sections_know_what_may_stand_in_them() {
-        assert_eq!(children(""), ["server", "database", "data", "templates", "mail", "defaults", "newsletters"]);
+        assert_eq!(
+            children(""),
+            ["server", "database", "data", "templates", "websub", "mail", "defaults", "newsletters"]
+        );
         assert_eq!(children("server"), ["public", "private", "url"]);
         assert_eq!(children("newsletters"), ["*"]);
         assert_eq!(children("newsletters.*.cadences.*"), ["title", "cron", "grace"]);

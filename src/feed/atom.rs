@@ -1,37 +1,52 @@
-//! Atom 1.0, RFC 4287.
+//! Atom 1.0, RFC 4287, with the archive of RFC 5005.
+
+use std::collections::BTreeMap;
 
 use atom_syndication as atom;
+use atom_syndication::extension::Extension;
 use atom_syndication::{Category, Content, Generator, Link, Person, Text, WriteConfig};
 
-use super::{Entry, Feed, Format};
+use super::{Entry, Feed, Format, xml};
 
-/// Writes the feed.
+/// Writes the document.
 #[must_use]
 pub fn write(feed: &Feed) -> Vec<u8> {
-    let document = atom::Feed {
+    let mut document = atom::Feed {
         title: Text::plain(feed.title.clone()),
         id: feed.id.clone(),
         updated: feed.updated.fixed_offset(),
-        // An entry without an author has the feed's (section 4.1.2), so the feed always has one: the newsletter itself.
+        // Every entry has authors, so this is nobody's fallback (section 4.1.1): it says who publishes.
         authors: vec![person(&feed.title)],
         generator: Some(Generator { value: super::GENERATOR.to_owned(), uri: None, version: None }),
+        icon: Some(feed.icon.clone()),
+        logo: feed.logo.clone(),
         // The page comes first: some readers take the first link.
-        links: vec![
-            link("alternate", feed.home.clone(), "text/html"),
-            link("self", feed.url(Format::Atom), "application/atom+xml"),
-        ],
+        links: std::iter::once(link("alternate", feed.home.clone(), Some("text/html")))
+            .chain(xml::links(feed, Format::Atom).into_iter().map(|(rel, href, kind)| link(rel, href, kind)))
+            .collect(),
         subtitle: Some(Text::plain(feed.description.clone())),
         entries: feed.entries.iter().map(entry).collect(),
         lang: Some(feed.language.clone()),
         ..atom::Feed::default()
     };
+    if feed.chain.current.is_some() {
+        let (prefix, namespace) = xml::HISTORY;
+        let archive =
+            Extension { name: format!("{prefix}:archive"), value: Some(String::new()), ..Extension::default() };
+        document.namespaces.insert(prefix.to_owned(), namespace.to_owned());
+        document.extensions.insert(prefix.to_owned(), BTreeMap::from([("archive".to_owned(), vec![archive])]));
+    }
     let config = WriteConfig { write_document_declaration: true, indent_size: Some(2) };
     // Writing to memory cannot fail.
-    document.write_with_config(Vec::new(), config).unwrap_or_default()
+    let written = document.write_with_config(Vec::new(), config).unwrap_or_default();
+    xml::with_stylesheet(written, &feed.stylesheet)
 }
 
 fn entry(entry: &Entry) -> atom::Entry {
     let text = |value: &str| Text { lang: entry.language.clone(), ..Text::plain(value) };
+    let page = Link { hreflang: entry.language.clone(), ..link("alternate", entry.url.clone(), Some("text/html")) };
+    // Without a length: it is optional here (section 4.2.7.6), and we fetch nothing that an issue names.
+    let image = entry.image.as_ref().map(|url| link("enclosure", url.clone(), xml::image_type(url)));
     atom::Entry {
         title: text(&entry.title),
         id: entry.id.clone(),
@@ -42,7 +57,7 @@ fn entry(entry: &Entry) -> atom::Entry {
             .iter()
             .map(|term| Category { term: term.clone(), scheme: None, label: None })
             .collect(),
-        links: vec![link("alternate", entry.url.clone(), "text/html")],
+        links: std::iter::once(page).chain(image).collect(),
         published: Some(entry.published),
         summary: (!entry.summary.is_empty()).then(|| text(&entry.summary)),
         content: Some(Content {
@@ -55,8 +70,8 @@ fn entry(entry: &Entry) -> atom::Entry {
     }
 }
 
-fn link(rel: &str, href: String, mime_type: &str) -> Link {
-    Link { href, rel: rel.to_owned(), mime_type: Some(mime_type.to_owned()), ..Link::default() }
+fn link(rel: &str, href: String, mime_type: Option<&str>) -> Link {
+    Link { href, rel: rel.to_owned(), mime_type: mime_type.map(str::to_owned), ..Link::default() }
 }
 
 fn person(name: &str) -> Person {

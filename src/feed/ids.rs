@@ -5,7 +5,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use crate::types::{IssueId, NewsletterId};
+use crate::types::{FacetId, IssueId, NewsletterId};
 
 /// The namespace of feeds: a random UUID, fixed for all time. Changing it would make every entry in the world new again.
 const FEEDS: [u8; 16] = 0x6e62_418a_8e8b_4073_8eb6_713f_6274_c9aa_u128.to_be_bytes();
@@ -14,6 +14,12 @@ const FEEDS: [u8; 16] = 0x6e62_418a_8e8b_4073_8eb6_713f_6274_c9aa_u128.to_be_byt
 #[must_use]
 pub fn feed_id(newsletter: &NewsletterId) -> String {
     urn(feed_uuid(newsletter))
+}
+
+/// The stable id of the feed of a tag or an author. Two steps below the newsletter's, so that no issue can have it.
+#[must_use]
+pub fn facet_feed_id(newsletter: &NewsletterId, facet: &FacetId) -> String {
+    urn(named(named(feed_uuid(newsletter), "facets"), &facet.to_string()))
 }
 
 /// An entry's stable id: it derives from the newsletter's name and the issue's identity, so it survives
@@ -51,6 +57,7 @@ fn urn(uuid: [u8; 16]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::FacetKind;
 
     #[test]
     fn the_name_based_uuid_is_that_of_the_rfc() {
@@ -70,8 +77,11 @@ mod tests {
     #[test]
     fn newsletters_and_issues_do_not_share_ids() {
         let (a, b) = (NewsletterId::parse("a").unwrap(), NewsletterId::parse("b").unwrap());
-        let (one, two) = (IssueId::parse("1").unwrap(), IssueId::parse("2").unwrap());
-        let ids = [feed_id(&a), feed_id(&b), entry_id(&a, &one), entry_id(&a, &two), entry_id(&b, &one)];
+        let (one, two) = (IssueId::parse("1").unwrap(), IssueId::parse("tags/2").unwrap());
+        let [tag, author] = FacetKind::ALL.map(|kind| FacetId::parse(kind, "2").unwrap());
+        let facets = [facet_feed_id(&a, &tag), facet_feed_id(&a, &author), facet_feed_id(&b, &tag)];
+        let issues = [entry_id(&a, &one), entry_id(&a, &two), entry_id(&b, &one)];
+        let ids: Vec<_> = facets.into_iter().chain(issues).chain([feed_id(&a), feed_id(&b)]).collect();
         let different: std::collections::HashSet<_> = ids.iter().collect();
         assert_eq!(different.len(), ids.len());
         assert!(ids.iter().all(|id| url::Url::parse(id).is_ok()));

@@ -12,9 +12,21 @@ struct Document<'a> {
     home_page_url: &'a str,
     feed_url: String,
     description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_url: Option<String>,
+    icon: &'a str,
     authors: [Author<'a>; 1],
     language: &'a str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    hubs: Vec<Hub<'a>>,
     items: Vec<Item<'a>>,
+}
+
+#[derive(Serialize)]
+struct Hub<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    url: &'a str,
 }
 
 #[derive(Serialize)]
@@ -33,8 +45,8 @@ struct Item<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     image: Option<&'a str>,
     date_published: String,
-    date_modified: String,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_modified: Option<String>,
     authors: Vec<Author<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     tags: &'a [String],
@@ -42,7 +54,7 @@ struct Item<'a> {
     language: Option<&'a str>,
 }
 
-/// Writes the feed.
+/// Writes the document.
 #[must_use]
 pub fn write(feed: &Feed) -> Vec<u8> {
     let document = Document {
@@ -51,9 +63,12 @@ pub fn write(feed: &Feed) -> Vec<u8> {
         home_page_url: &feed.home,
         feed_url: feed.url(Format::Json),
         description: &feed.description,
-        // The author of every item that names none.
+        // The items that come before these; the archive's pages are those of the other formats (RFC 5005).
+        next_url: feed.chain.previous.as_deref().map(|base| Format::Json.below(base)),
+        icon: &feed.icon,
         authors: [Author { name: &feed.title }],
         language: &feed.language,
+        hubs: feed.hubs.iter().map(|url| Hub { kind: "WebSub", url }).collect(),
         items: feed.entries.iter().map(item).collect(),
     };
     // Strings in structs cannot fail to serialise.
@@ -69,7 +84,7 @@ fn item(entry: &Entry) -> Item<'_> {
         summary: &entry.summary,
         image: entry.image.as_deref(),
         date_published: date(entry.published),
-        date_modified: date(entry.updated.fixed_offset()),
+        date_modified: entry.changed().map(|updated| date(updated.fixed_offset())),
         authors: entry.authors.iter().map(|name| Author { name }).collect(),
         tags: &entry.categories,
         language: entry.language.as_deref(),

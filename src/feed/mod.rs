@@ -3,15 +3,18 @@
 pub mod atom;
 mod ids;
 pub mod json;
+pub mod opml;
+pub mod plan;
 pub mod rss;
 mod text;
+mod xml;
 
-pub use ids::{entry_id, feed_id};
+pub use ids::{entry_id, facet_feed_id, feed_id};
 
 use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 
 use crate::issue::Revision;
-use crate::types::NewsletterId;
+use crate::types::{Facet, NewsletterId};
 
 /// What wrote the feed. Without a version, so that an update of the program leaves every feed as it is.
 const GENERATOR: &str = "Tidings";
@@ -51,6 +54,22 @@ impl Format {
         }
     }
 
+    /// The media type without its charset, for links.
+    #[must_use]
+    pub fn media_type(self) -> &'static str {
+        self.content_type().split(';').next().unwrap_or_default()
+    }
+
+    /// The format whose file has this name.
+    #[must_use]
+    pub fn of_file(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.file_name() == name)
+    }
+
+    fn below(self, base: &str) -> String {
+        format!("{base}{}", self.file_name())
+    }
+
     /// The name people know it by.
     #[must_use]
     pub fn title(self) -> &'static str {
@@ -62,10 +81,10 @@ impl Format {
     }
 }
 
-/// A feed: Atom's words. All URLs are absolute, all titles plain text.
+/// A document of a feed: Atom's words. All URLs are absolute, all titles plain text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Feed {
-    /// Stable id, from [`feed_id`].
+    /// Stable id, from [`feed_id`] or [`facet_feed_id`].
     pub id: String,
     /// Title as plain text.
     pub title: String,
@@ -75,12 +94,33 @@ pub struct Feed {
     pub language: String,
     /// The page for people.
     pub home: String,
-    /// URL below which each [`Format::file_name`] is served; ends with `/`.
+    /// URL below which each [`Format::file_name`] of this document is served; ends with `/`.
     pub base: String,
+    /// URL of a square image.
+    pub icon: String,
+    /// URL of a wide image.
+    pub logo: Option<String>,
+    /// Hubs that know of changes first (WebSub).
+    pub hubs: Vec<String>,
+    /// Path of the style sheet that browsers use.
+    pub stylesheet: String,
+    /// Where the document stands in the archive.
+    pub chain: Chain,
     /// When the newest entry changed; for an empty feed, when the newsletter was first read.
     pub updated: DateTime<Utc>,
     /// Newest first.
     pub entries: Vec<Entry>,
+}
+
+/// Where a document stands among those of its feed (RFC 5005 section 4). Each is the [`Feed::base`] of another document.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// The document that readers subscribe to; `None` where this is it.
+    pub current: Option<String>,
+    /// The archived document with the entries before these.
+    pub previous: Option<String>,
+    /// The archived document with the entries after these.
+    pub next: Option<String>,
 }
 
 /// One issue in a feed.
@@ -96,7 +136,7 @@ pub struct Entry {
     pub summary: String,
     /// Sanitised HTML with absolute URLs.
     pub html: String,
-    /// Names, in order.
+    /// Names, in order; the newsletter where the issue names nobody.
     pub authors: Vec<String>,
     /// Tags, in order.
     pub categories: Vec<String>,
@@ -115,45 +155,65 @@ pub struct Entry {
 pub struct About {
     /// The newsletter.
     pub newsletter: NewsletterId,
-    /// Title.
+    /// The tag or author whose issues the feed has; `None` for all issues.
+    pub facet: Option<Facet>,
+    /// Title of the newsletter.
     pub title: String,
     /// One sentence.
     pub description: String,
     /// BCP 47 tag.
     pub language: String,
-    /// URL of the newsletter's home page, ending with `/`; feeds are below it.
+    /// URL of the page of the newsletter, or of the tag or author; ends with `/`. Feeds are below it.
     pub home: String,
+    /// URL of a square image.
+    pub icon: String,
+    /// URL of a wide image.
+    pub logo: Option<String>,
+    /// URLs of hubs.
+    pub hubs: Vec<String>,
+    /// Path of the style sheet that browsers use.
+    pub stylesheet: String,
     /// When the newsletter was first read: `updated` of an empty feed.
     pub since: DateTime<Utc>,
 }
 
 impl Feed {
-    /// The feed of these revisions, newest first whatever order they come in.
+    /// The document with these revisions, newest first whatever order they come in. `base` is where it is served.
     ///
     /// This is the door: behind it no text holds what XML forbids, and no time is finer than a second or its zone than a minute,
     /// which not every format could say.
     #[must_use]
-    pub fn assemble(about: &About, revisions: &[Revision]) -> Self {
-        let About { newsletter, title, description, language, home, since } = about;
+    pub fn assemble(about: &About, base: &str, chain: Chain, revisions: &[Revision]) -> Self {
+        let About { newsletter, facet, title, description, language, home, icon, logo, hubs, stylesheet, since } =
+            about;
         let mut newest: Vec<&Revision> = revisions.iter().collect();
         newest.sort_by_key(|revision| std::cmp::Reverse((revision.date, &revision.issue)));
-        let entries: Vec<Entry> = newest.into_iter().map(|revision| Entry::of(revision, language)).collect();
+        let entries: Vec<Entry> = newest.into_iter().map(|revision| Entry::of(revision, about)).collect();
+        let title = text::line(title);
         Self {
-            id: feed_id(newsletter),
-            title: text::line(title),
+            id: facet.as_ref().map_or_else(|| feed_id(newsletter), |facet| facet_feed_id(newsletter, &facet.id)),
+            title: facet
+                .as_ref()
+                .map_or_else(|| title.clone(), |facet| format!("{title}: {}", text::line(&facet.name))),
             description: text::line(description),
             language: text::line(language),
             home: home.clone(),
-            base: home.clone(),
+            base: base.to_owned(),
+            icon: icon.clone(),
+            logo: logo.clone(),
+            // A hub tells of changes, and an archived document has none.
+            hubs: if chain.current.is_none() { hubs.clone() } else { Vec::new() },
+            stylesheet: stylesheet.clone(),
+            chain,
             updated: entries.iter().map(|entry| entry.updated).max().unwrap_or(since.trunc_subsecs(0)),
             entries,
         }
     }
 
-    /// Where the feed is served in `format`.
+    /// Where the document is served in `format`.
     #[must_use]
     pub fn url(&self, format: Format) -> String {
-        format!("{}{}", self.base, format.file_name())
+        format.below(&self.base)
     }
 
     /// The bytes of the feed in `format`. The same feed always gives the same bytes.
@@ -168,22 +228,32 @@ impl Feed {
 }
 
 impl Entry {
-    fn of(revision: &Revision, feed_language: &str) -> Self {
-        let lines =
-            |texts: &[String]| texts.iter().map(|text| text::line(text)).filter(|text| !text.is_empty()).collect();
+    fn of(revision: &Revision, about: &About) -> Self {
+        let lines = |texts: &[String]| -> Vec<String> {
+            texts.iter().map(|text| text::line(text)).filter(|text| !text.is_empty()).collect()
+        };
+        let (mut authors, feed_language) = (lines(&revision.authors), text::line(&about.language));
+        if authors.is_empty() {
+            authors.push(text::line(&about.title));
+        }
         Self {
             id: entry_id(&revision.newsletter, &revision.issue),
             url: revision.url.clone(),
             title: text::line(&revision.title),
             summary: text::line(&revision.content.summary),
             html: text::block(&revision.content.feed),
-            authors: lines(&revision.authors),
+            authors,
             categories: lines(&revision.tags),
             published: to_the_second(revision.date),
             updated: revision.updated.trunc_subsecs(0),
-            language: revision.language.as_deref().map(text::line).filter(|language| language != feed_language),
+            language: revision.language.as_deref().map(text::line).filter(|language| *language != feed_language),
             image: revision.image.clone(),
         }
+    }
+
+    /// When the content changed after it was published.
+    fn changed(&self) -> Option<DateTime<Utc>> {
+        (self.updated > self.published).then_some(self.updated)
     }
 }
 

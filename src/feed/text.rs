@@ -30,6 +30,11 @@ pub(super) fn as_html(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
+/// Text between quotation marks in XML.
+pub(super) fn attribute(text: &str) -> String {
+    as_html(text).replace('"', "&quot;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

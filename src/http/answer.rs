@@ -53,7 +53,7 @@ impl Representation {
         if let Some(modified) = self.modified.and_then(|at| HeaderValue::from_str(&conditional::http_date(at)).ok()) {
             validators.insert(header::LAST_MODIFIED, modified);
         }
-        if conditional::has_it(request, &self.etag, self.modified) {
+        if conditional::known(request, self.etag.trim_matches('"'), self.modified).is_some() {
             return (StatusCode::NOT_MODIFIED, validators).into_response();
         }
         (validators, [(header::CONTENT_TYPE, self.content_type)], self.bytes.clone()).into_response()

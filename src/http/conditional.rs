@@ -3,37 +3,68 @@
 use axum::http::{HeaderMap, header};
 use chrono::{DateTime, SubsecRound, Utc};
 
-/// Whether a GET or HEAD is answered by 304. `If-None-Match` takes precedence over `If-Modified-Since` (section 13.2.2).
-pub(super) fn has_it(request: &HeaderMap, etag: &str, modified: Option<DateTime<Utc>>) -> bool {
+use super::coding::Coding;
+
+/// How the other side says that it has what we would send.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    /// By the entity tag, in the form that marks this coding.
+    Tag(Coding),
+    /// By `*` or by date.
+    Otherwise,
+}
+
+impl Known {
+    /// The coding whose entity tag was named.
+    pub(super) fn coding(&self) -> Option<Coding> {
+        match self {
+            Self::Tag(coding) => Some(*coding),
+            Self::Otherwise => None,
+        }
+    }
+}
+
+/// Whether a GET or HEAD is answered by 304. `If-None-Match` takes precedence over `If-Modified-Since` (section 13.2.2). `tag` is
+/// the opaque tag without quotation marks and coding.
+pub(super) fn known(request: &HeaderMap, tag: &str, modified: Option<DateTime<Utc>>) -> Option<Known> {
     let mut tags = request.get_all(header::IF_NONE_MATCH).iter().peekable();
     if tags.peek().is_some() {
-        return tags.filter_map(|value| value.to_str().ok()).any(|list| names(list, etag));
+        return tags.filter_map(|value| value.to_str().ok()).find_map(|list| names(list, tag));
     }
     let since = request.get(header::IF_MODIFIED_SINCE).and_then(|value| value.to_str().ok()).and_then(parse_http_date);
     match (modified, since) {
-        (Some(modified), Some(since)) => modified.trunc_subsecs(0) <= since,
-        _ => false,
+        (Some(modified), Some(since)) => (modified.trunc_subsecs(0) <= since).then_some(Known::Otherwise),
+        _ => None,
     }
 }
 
 /// Whether a list of entity tags names this one, or is `*`. The weak comparison of section 8.8.3.2: `W/` does not matter, since
-/// a proxy that compresses makes our strong tag weak. A tag may hold commas, so the list is read tag by tag.
-fn names(list: &str, etag: &str) -> bool {
-    let etag = etag.trim_start_matches("W/");
+/// a proxy that compresses makes our strong tag weak. Others put the coding behind the tag; we do too, so it is the same content.
+/// A tag may hold commas, so the list is read tag by tag.
+fn names(list: &str, tag: &str) -> Option<Known> {
     let mut rest = list.trim();
     if rest == "*" {
-        return true;
+        return Some(Known::Otherwise);
     }
     loop {
         rest = rest.trim_start_matches([' ', '\t', ',']);
-        rest = rest.strip_prefix("W/").unwrap_or(rest);
-        let Some(end) = rest.strip_prefix('"').and_then(|inside| inside.find('"')) else { return false };
-        let (tag, after) = rest.split_at(end + 2);
-        if tag == etag {
-            return true;
+        rest = rest.strip_prefix("W/").unwrap_or(rest).strip_prefix('"')?;
+        let (named, after) = rest.split_once('"')?;
+        if let Some(coding) = named.strip_prefix(tag).and_then(suffix) {
+            return Some(Known::Tag(coding));
         }
         rest = after;
     }
+}
+
+/// The coding that the end of a tag marks; `None` where it is the end of another tag.
+fn suffix(end: &str) -> Option<Coding> {
+    if end.is_empty() {
+        return Some(Coding::Identity);
+    }
+    // Jetty writes two hyphens.
+    let name = end.strip_prefix("--").or_else(|| end.strip_prefix('-'))?;
+    Coding::ALL.into_iter().find(|coding| coding.name() == name)
 }
 
 /// The preferred form of a date in HTTP, section 5.6.7.
@@ -50,7 +81,12 @@ fn parse_http_date(text: &str) -> Option<DateTime<Utc>> {
 mod tests {
     use super::*;
 
-    const TAG: &str = "\"abc\"";
+    const TAG: &str = "abc";
+
+    fn has_it(request: &HeaderMap, tag: &str, modified: Option<DateTime<Utc>>) -> bool {
+        known(request, tag, modified).is_some()
+    }
+
     const THEN: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
     fn headers(pairs: &[(header::HeaderName, &str)]) -> HeaderMap {
@@ -80,8 +116,28 @@ mod tests {
             ("\"abc", false),
             ("", false),
             ("\"x\" *", false),
+            ("\"abc-gzip\"", true),
+            ("W/\"abc-br\"", true),
+            ("\"abc--gzip\"", true),
+            ("\"abc-zstd\"", true),
+            ("\"abc-\"", false),
+            ("\"abc-deflate\"", false),
+            ("\"abcgzip\"", false),
         ] {
             assert_eq!(has_it(&headers(&[(header::IF_NONE_MATCH, list)]), TAG, None), has, "{list}");
+        }
+    }
+
+    #[test]
+    fn the_coding_that_was_named_is_told() {
+        for (list, expected) in [
+            ("\"abc\"", Some(Coding::Identity)),
+            ("\"x\", W/\"abc-gzip\"", Some(Coding::Gzip)),
+            ("\"abc-br\"", Some(Coding::Brotli)),
+            ("*", None),
+        ] {
+            let known = known(&headers(&[(header::IF_NONE_MATCH, list)]), TAG, None).unwrap();
+            assert_eq!(known.coding(), expected, "{list}");
         }
     }
 

@@ -90,7 +90,7 @@ async fn facet(
     let feed = |format: Format| FeedLink {
         title: format.title().to_owned(),
         url: format!("{url}{}", format.file_name()),
-        media_type: format.content_type().split(';').next().unwrap_or_default().to_owned(),
+        media_type: format.media_type().to_owned(),
     };
     let mut frame = parts::frame(web, newsletter, &newsletter.language);
     frame.feeds = Format::ALL.into_iter().map(feed).collect();

@@ -5,9 +5,11 @@
 
 mod answer;
 mod archive;
+mod clients;
+mod coding;
 mod conditional;
 mod error;
-mod feeds;
+pub mod feeds;
 mod files;
 mod headers;
 mod listings;
@@ -44,6 +46,9 @@ pub fn public(web: Web) -> Router {
         .route(&at("favicon.svg"), get(parts::icon))
         .route(&at("favicon.ico"), get(parts::old_icon))
         .route(&at("sitemap.xml"), get(sitemap::sitemap))
+        .route(&at("icon.png"), get(feeds::icon))
+        .route(&at("feed.css"), get(feeds::stylesheet))
+        .route(&at("feeds.opml"), get(feeds::install_opml))
         .route(&web.style_path(), get(parts::style))
         .route(&at("{newsletter}"), get(pages::with_slash))
         .route(&at("{newsletter}/"), get(pages::home))
@@ -63,7 +68,9 @@ pub fn public(web: Web) -> Router {
             get(subscriptions::ask_unsubscribe).post(subscriptions::unsubscribe),
         )
         .route(&at("{newsletter}/webhook"), post(webhook::push))
-        .route(&at("{newsletter}/{*path}"), get(feeds::feed))
+        .route(&at("{newsletter}/feeds/"), get(feeds::list))
+        .route(&at("{newsletter}/feeds.opml"), get(feeds::opml))
+        .route(&at("{newsletter}/{*path}"), get(feeds::feed).options(feeds::preflight))
         .fallback(error::not_found)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(map_response_with_state(web.clone(), error::dress))

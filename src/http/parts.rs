@@ -52,6 +52,7 @@ pub(super) fn frame(web: &Web, newsletter: &Newsletter, language: &str) -> Frame
         root: web.root().to_owned(),
         style: web.style_path(),
         search: (!web.is_still()).then(|| site::search(base, &newsletter.id).path().to_owned()),
+        all_feeds: site::feeds(base, &newsletter.id).to_string(),
         feeds: feeds(web, newsletter),
     }
 }
@@ -61,7 +62,7 @@ fn feeds(web: &Web, newsletter: &Newsletter) -> Vec<FeedLink> {
     let feed = |format: Format| FeedLink {
         title: format.title().to_owned(),
         url: site::feed(&web.config().server.url, &newsletter.id, format.file_name()).to_string(),
-        media_type: format.content_type().split(';').next().unwrap_or_default().to_owned(),
+        media_type: format.media_type().to_owned(),
     };
     Format::ALL.into_iter().map(feed).collect()
 }

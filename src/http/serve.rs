@@ -9,6 +9,7 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
+use super::clients::Peer;
 use super::patient::Patient;
 
 /// How long requests in flight may take after the signal to stop. A page takes milliseconds; who reads slower than this is cut off.
@@ -56,7 +57,8 @@ fn explained(error: &io::Error, what: &str) -> (String, String) {
 /// Serves until `shutdown` ends; then takes no new connection, finishes requests in flight, and returns within a few seconds.
 pub async fn run(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()> + Send + 'static) {
     let (stopping, stopped) = oneshot::channel();
-    let server = axum::serve(Patient(listener), router).with_graceful_shutdown(async move {
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let server = axum::serve(Patient(listener), service).with_graceful_shutdown(async move {
         shutdown.await;
         let _ = stopping.send(());
     });

@@ -44,6 +44,7 @@ impl Web {
         chance: Chance,
         sources: BTreeMap<NewsletterId, Arc<Source>>,
     ) -> Self {
+        let feeds = Cache::new(&config);
         Self(Arc::new(Shared {
             store,
             templates,
@@ -51,7 +52,7 @@ impl Web {
             clock,
             chance,
             sources,
-            feeds: Cache::default(),
+            feeds,
             archives: Archives::default(),
             still: false,
         }))
@@ -68,7 +69,7 @@ impl Web {
             clock: clock.clone(),
             chance: chance.clone(),
             sources: sources.clone(),
-            feeds: Cache::default(),
+            feeds: Cache::new(config),
             archives: Archives::default(),
             still: true,
         }))
@@ -129,6 +130,11 @@ impl Web {
     /// The path of `server.url`: where the public routes begin. Ends with `/`.
     pub(super) fn root(&self) -> &str {
         self.config().server.url.path()
+    }
+
+    /// What follows [`Self::root`] in a path.
+    pub(super) fn below_root<'a>(&self, path: &'a str) -> Option<&'a str> {
+        path.strip_prefix(self.root())
     }
 
     /// The public path of the style sheet.

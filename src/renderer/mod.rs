@@ -4,6 +4,7 @@ mod autolink;
 mod built;
 mod check;
 mod documents;
+pub mod feeds;
 mod finish;
 mod guard;
 mod highlight;

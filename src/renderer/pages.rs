@@ -27,6 +27,8 @@ pub struct Frame {
     pub style: String,
     /// Path of the search page; `None` on a static site.
     pub search: Option<String>,
+    /// Absolute URL of the page that lists the feeds of tags and authors as well.
+    pub all_feeds: String,
     /// Title and absolute URL and media type of each feed, for autodiscovery and for people.
     pub feeds: Vec<FeedLink>,
 }

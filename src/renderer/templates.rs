@@ -24,6 +24,8 @@ built_in![
     "email/digest/body.txt",
     "email/digest/subject.txt",
     "web/base.html",
+    "web/feed.css",
+    "web/feeds.html",
     "web/home.html",
     "web/index.html",
     "web/issue.html",
@@ -38,8 +40,9 @@ built_in![
     "web/subscribe.html",
 ];
 
-/// The style sheet and the icon are served as they are, not rendered.
+/// Style sheets and the icon are served as they are, not rendered.
 const STYLE: &str = "web/style.css";
+const FEED_STYLE: &str = "web/feed.css";
 const ICON: &str = "web/favicon.svg";
 /// The icon for those that know no drawings; the one file that is no text.
 const OLD_ICON: &str = "web/favicon.ico";
@@ -52,6 +55,7 @@ pub struct Templates {
     style_name: String,
     icon: String,
     old_icon: Vec<u8>,
+    feed_style: String,
 }
 
 /// A template that does not load or does not render.
@@ -92,7 +96,7 @@ impl Templates {
             read(directory, "", &mut files)?;
         }
         let mut environment = environment();
-        let (mut style, mut icon) = (String::new(), String::new());
+        let (mut style, mut feed_style, mut icon) = (String::new(), String::new(), String::new());
         for (name, built_in) in BUILT_IN {
             let (path, source) = files
                 .iter()
@@ -102,6 +106,8 @@ impl Templates {
                 source.clone_into(&mut style);
             } else if *name == ICON {
                 source.clone_into(&mut icon);
+            } else if *name == FEED_STYLE {
+                source.clone_into(&mut feed_style);
             } else {
                 environment.add_template_owned(*name, source.to_owned()).map_err(|error| TemplateError {
                     name: path.to_owned(),
@@ -117,7 +123,7 @@ impl Templates {
             }
             None => include_bytes!("../../templates/web/favicon.ico").to_vec(),
         };
-        Ok(Self { environment, style, style_name: format!("style-{hash}.css"), icon, old_icon })
+        Ok(Self { environment, style, style_name: format!("style-{hash}.css"), feed_style, icon, old_icon })
     }
 
     /// Renders `name` with a context. `.html` templates escape, `.txt` templates do not.
@@ -145,6 +151,12 @@ impl Templates {
     #[must_use]
     pub fn old_icon(&self) -> &[u8] {
         &self.old_icon
+    }
+
+    /// The style sheet of feeds that are opened in a browser.
+    #[must_use]
+    pub fn feed_style(&self) -> &str {
+        &self.feed_style
     }
 
     /// A file name for the style sheet that changes with its content, `style-<8 hex digits>.css`, so that

@@ -8,7 +8,8 @@ use super::issues::{newest, revision, revision_columns};
 use super::row::{Row, unreadable};
 use super::sql::{args, markers};
 use super::value::Value;
-use super::{FacetCount, FeedLine, IssueHead, Store, StoreError};
+use super::{FacetCount, IssueHead, Store, StoreError};
+use crate::feed::plan::Line;
 use crate::issue::{Revision, search};
 use crate::types::{Facet, FacetId, FacetKind, IssueId, NewsletterId, Slug};
 
@@ -128,7 +129,7 @@ impl Store {
         &self,
         newsletter: &NewsletterId,
         facet: Option<&FacetId>,
-    ) -> Result<Vec<FeedLine>, StoreError> {
+    ) -> Result<Vec<Line>, StoreError> {
         let rows = match facet {
             None => {
                 let sql = "SELECT issue, feed_hash, feed_size FROM issue WHERE newsletter = $1 AND published = 1 \
@@ -143,7 +144,7 @@ impl Store {
             }
         };
         let line = |row: &Row| {
-            Ok(FeedLine {
+            Ok(Line {
                 issue: row.parsed("issue", IssueId::parse)?,
                 hash: row.text("feed_hash")?,
                 size: usize::try_from(row.int("feed_size")?).map_err(|error| unreadable("feed_size", &error))?,

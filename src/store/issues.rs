@@ -38,8 +38,8 @@ pub(super) use newest;
 impl Store {
     /// What is known of a source; `None` before its first reading.
     pub async fn source_state(&self, newsletter: &NewsletterId) -> Result<Option<SourceState>, StoreError> {
-        let sql =
-            "SELECT commit_id, fingerprint, baseline_at, read_at, changed_at, error FROM source WHERE newsletter = $1";
+        let sql = "SELECT commit_id, fingerprint, baseline_at, read_at, changed_at, next_at, error FROM source \
+             WHERE newsletter = $1";
         let Some(row) = self.pool.fetch_optional(sql, args![newsletter]).await? else { return Ok(None) };
         Ok(Some(SourceState {
             commit: row.text("commit_id")?,
@@ -47,6 +47,7 @@ impl Store {
             baseline_at: row.time("baseline_at")?,
             read_at: row.time("read_at")?,
             changed_at: row.time("changed_at")?,
+            next_at: row.maybe_time("next_at")?,
             error: row.maybe_text("error")?,
         }))
     }

@@ -27,6 +27,9 @@ mod value;
 pub use fault::StoreError;
 pub use model::*;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use crate::chance::Chance;
 use crate::types::{InstallKey, Secret};
 
@@ -36,6 +39,7 @@ pub struct Store {
     pool: sql::Pool,
     key: InstallKey,
     buckets: u16,
+    publications: Arc<AtomicU64>,
 }
 
 impl Store {
@@ -49,7 +53,7 @@ impl Store {
         install::check_order(&pool).await?;
         migrations::migrate(&pool).await?;
         let (key, buckets) = install::install(&pool, chance).await?;
-        Ok(Self { pool, key, buckets })
+        Ok(Self { pool, key, buckets, publications: Arc::default() })
     }
 
     /// The install's key.
@@ -62,6 +66,16 @@ impl Store {
     #[must_use]
     pub fn buckets(&self) -> u16 {
         self.buckets
+    }
+
+    /// How often this process published: who compares it before asking the database sees the changes of this node at once.
+    #[must_use]
+    pub fn publications(&self) -> u64 {
+        self.publications.load(Ordering::Acquire)
+    }
+
+    fn count_publication(&self) {
+        self.publications.fetch_add(1, Ordering::Release);
     }
 
     /// Whether the database answers now.

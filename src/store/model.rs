@@ -22,6 +22,8 @@ pub struct SourceState {
     pub read_at: DateTime<Utc>,
     /// When anything readers see last changed.
     pub changed_at: DateTime<Utc>,
+    /// When the next document that is dated in the future is due.
+    pub next_at: Option<DateTime<Utc>>,
     /// Why the last attempt failed, if it did.
     pub error: Option<String>,
 }
@@ -117,17 +119,6 @@ pub struct FacetCount {
     pub facet: Facet,
     /// Published issues.
     pub issues: i64,
-}
-
-/// What a feed is planned from, before any content is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FeedLine {
-    /// The issue.
-    pub issue: IssueId,
-    /// [`Revision::feed_hash`] of its newest revision.
-    pub hash: String,
-    /// [`Revision::feed_size`] of its newest revision.
-    pub size: usize,
 }
 
 /// Where an issue stands with mail, for an operator.

@@ -15,19 +15,27 @@ impl Store {
     /// Applies one reading in one transaction. `changed_at` moves only when something readers see changed: a file that moved, or
     /// a rendering that came out the same, does not count.
     pub async fn publish(&self, publication: &Publication) -> Result<(), StoreError> {
-        write!(self.pool, |tx| publish(tx, publication).await)
+        let written = write!(self.pool, |tx| publish(tx, publication).await);
+        self.count_publication();
+        written
     }
 
-    /// Notes that a look at the source found nothing new (`Ok`), or why it failed. Before the first reading there is nothing to
-    /// note it on, and nothing is written.
+    /// Notes that a look at the source is done and when the next document is due that is dated in the future, or why the look
+    /// failed. Before the first reading there is nothing to note it on, and nothing is written.
     pub async fn note_look(
         &self,
         newsletter: &NewsletterId,
         now: DateTime<Utc>,
-        error: Option<&str>,
+        look: Result<Option<DateTime<Utc>>, &str>,
     ) -> Result<(), StoreError> {
-        let sql = "UPDATE source SET error = $1, read_at = CASE WHEN $1 IS NULL THEN $2 ELSE read_at END WHERE newsletter = $3";
-        write!(self.pool, |tx| tx.execute(sql, args![error, now, newsletter]).await.map(|_| ()))
+        let (sql, values) = match look {
+            Ok(next) => (
+                "UPDATE source SET error = NULL, read_at = $1, next_at = $2 WHERE newsletter = $3",
+                args![now, next, newsletter],
+            ),
+            Err(error) => ("UPDATE source SET error = $1 WHERE newsletter = $2", args![error, newsletter]),
+        };
+        write!(self.pool, |tx| tx.execute(sql, values.clone()).await.map(|_| ()))
     }
 }
 

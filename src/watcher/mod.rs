@@ -132,7 +132,7 @@ impl Watcher {
         if let Err(error @ WatchError::Source(_)) = &result {
             // The next look must not be taken for a repeat of the one before this failure.
             self.last = None;
-            self.store.note_look(&self.newsletter.id, now, Some(&error.to_string())).await?;
+            self.store.note_look(&self.newsletter.id, now, Err(&error.to_string())).await?;
         }
         result
     }
@@ -147,8 +147,8 @@ impl Watcher {
         let built = site.as_ref().map(|(pages, site)| pages.fingerprint(site));
         let fingerprint = reading::fingerprint(&self.newsletter, &self.base, built.as_deref());
         let render_all = state.as_ref().is_some_and(|state| state.fingerprint != fingerprint);
-        if !render_all && self.last.as_ref().is_some_and(|last| last.repeats(&snapshot, now)) {
-            self.store.note_look(&self.newsletter.id, now, None).await?;
+        if let Some(last) = self.last.as_ref().filter(|last| !render_all && last.repeats(&snapshot, now)) {
+            self.store.note_look(&self.newsletter.id, now, Ok(last.wake_at)).await?;
             return Ok(Tick::default());
         }
         let known = self.store.known_issues(&self.newsletter.id).await?;
@@ -214,7 +214,7 @@ impl Watcher {
         if news || held != publication.holds {
             self.store.publish(&publication).await?;
         }
-        self.store.note_look(&self.newsletter.id, now, None).await?;
+        self.store.note_look(&self.newsletter.id, now, Ok(wake_at)).await?;
         self.last = Some(Look { documents, commit, refused, wake_at });
         Ok(tick)
     }

@@ -1,5 +1,7 @@
 //! A real browser: headless Chromium, driven by the WebDriver protocol (W3C) through chromedriver, with axe-core for accessibility.
 
+#![allow(clippy::disallowed_methods)] // a test finds out what is installed
+
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};

@@ -27,6 +27,9 @@ pub(super) async fn write(app: &App, files: &mut Files) -> anyhow::Result<()> {
     for path in ["", "robots.txt", "sitemap.xml", "favicon.ico", "favicon.svg"] {
         queue.push(base.join(path)?);
     }
+    for (path, _) in http::feeds::paths(&app.web()).await? {
+        queue.push(base.join(&path)?);
+    }
     for newsletter in &app.config.newsletters {
         queue.push(site::home(base, &newsletter.id));
         // Also those whose public page is on another site, and former paths, which no page names.
@@ -54,6 +57,7 @@ pub(super) async fn write(app: &App, files: &mut Files) -> anyhow::Result<()> {
                 queue.push(target.clone());
                 files.put(&name, redirect(&target).as_bytes())?;
             }
+            Found::Alias => {}
             // An issue may show a file that the source has not, or link to a page that never was: it is readable without.
             Found::Nothing(status) => eprintln!("{} is left out: {status}", url.path()),
         }
@@ -66,6 +70,8 @@ pub(super) async fn write(app: &App, files: &mut Files) -> anyhow::Result<()> {
 enum Found {
     File(String),
     Elsewhere(String, Url),
+    /// Another name of a feed: a page would be no feed, and a copy would be another feed.
+    Alias,
     Nothing(StatusCode),
 }
 
@@ -76,6 +82,9 @@ impl Found {
         let target = || base.join(text(header::LOCATION)).ok();
         match (file_name(base, url, html), answer.status()) {
             (Some(name), StatusCode::OK) => Self::File(name),
+            (_, status) if status.is_redirection() && [".xml", ".json"].iter().any(|end| url.path().ends_with(end)) => {
+                Self::Alias
+            }
             (Some(name), status) if status.is_redirection() => {
                 target().map_or(Self::Nothing(status), |target| Self::Elsewhere(name, target))
             }

@@ -6,7 +6,7 @@ mod newsletter;
 
 use std::path::PathBuf;
 
-use super::model::{Database, Mail, Newsletter, Server};
+use super::model::{Database, Mail, Newsletter, Server, WebSub};
 use super::reader::Reader;
 use super::values::{self, Problem};
 use crate::types::Secret;
@@ -14,6 +14,7 @@ use crate::types::Secret;
 /// What the file says, section by section.
 pub(super) struct Sections {
     pub(super) server: Server,
+    pub(super) websub: WebSub,
     pub(super) database: Database,
     pub(super) mail: Mail,
     pub(super) templates: Option<PathBuf>,
@@ -24,6 +25,7 @@ pub(super) struct Sections {
 /// Reads everything; `None` when an error is on record.
 pub(super) fn sections(r: &mut Reader<'_>) -> Option<Sections> {
     let server = server(r);
+    let other_hubs = r.list(&["websub.other_hubs"], values::other_hub);
     let database = r.must(&["database.url"], values::database_url).map(|url| Database { url: Secret::new(url) });
     let mail = mail::mail(r, server.as_ref().map(|server| &server.url));
     let templates = r.may(&["templates.directory"], values::path);
@@ -31,6 +33,7 @@ pub(super) fn sections(r: &mut Reader<'_>) -> Option<Sections> {
     let newsletters = newsletter::newsletters(r);
     Some(Sections {
         server: server?,
+        websub: WebSub { other_hubs: other_hubs? },
         database: database?,
         mail: mail?,
         templates: templates?,
@@ -43,6 +46,7 @@ fn server(r: &mut Reader<'_>) -> Option<Server> {
     let public = r.must(&["server.public"], values::listen);
     let private = r.must(&["server.private"], values::listen);
     let url = r.must(&["server.url"], values::base_url);
+    let client_header = r.may(&["server.client_header"], values::header_name);
     let (public, private) = (public?, private?);
     if public == private
         && public.port() != 0
@@ -51,5 +55,5 @@ fn server(r: &mut Reader<'_>) -> Option<Server> {
         let remedy = "Give the private listener another port; what it shows is not for readers.";
         r.refuse(found, Problem::new("is the address of server.public too", None, remedy));
     }
-    Some(Server { public, private, url: url? })
+    Some(Server { public, private, url: url?, client_header: client_header? })
 }

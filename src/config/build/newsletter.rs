@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::super::model::{Cadence, Newsletter, Pages, Source, SourcePlace};
 use super::super::reader::Reader;
 use super::super::values::{self, Problem};
+use crate::feed::plan::Limits;
 use crate::issue::news::Caution;
 use crate::issue::permalink::Permalink;
 use crate::issue::{Languages, Reading};
@@ -49,6 +50,9 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let max_new = inherited.number("max_new", 0..=1_000_000);
     let min_length = inherited.number("min_length", 0..=1_000_000);
     let feed_entries = inherited.number("feed_entries", 1..=1000);
+    let feed_kilobytes = inherited.number("feed_kilobytes", 16..=65_536);
+    let icon = r.may(&[&own("icon")], values::picture);
+    let logo = r.may(&[&own("logo")], values::picture);
     let reading = reading(r, &section, timezone.unwrap_or(Tz::UTC), language.as_deref());
     let permalink = permalink(r, &section);
     let source = source(r, &section);
@@ -73,7 +77,9 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         settle: settle?,
         publish_future: publish_future?,
         caution: Caution { max_age: max_age?, max_new: max_new?, min_length: min_length? },
-        feed_entries: feed_entries?,
+        feed: Limits { entries: feed_entries?, bytes: 1024 * feed_kilobytes? },
+        icon: icon?,
+        logo: logo?,
         cadences: cadences?,
     })
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use chrono_tz::Tz;
 
 pub(super) use places::{
-    base_url, branch, database_url, folder, hello, host, is_loopback, listen, path, repository, webhook_secret,
+    base_url, branch, database_url, folder, header_name, hello, host, is_loopback, listen, other_hub, path, picture,
+    repository, webhook_secret,
 };
 
 use super::schema::nearest;

@@ -42,6 +42,36 @@ pub(in crate::config) fn base_url(text: &str) -> Result<Url, Problem> {
     Ok(url)
 }
 
+/// The URL of a picture on the web.
+pub(in crate::config) fn picture(text: &str) -> Result<Url, Problem> {
+    let problem =
+        |why: String| Problem::new("is not the URL of a picture", why, "Write it as https://example.org/icon.png.");
+    let url = Url::parse(text).map_err(|error| problem(error.to_string()))?;
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(problem("it must begin with https:// or http://".to_owned()));
+    }
+    Ok(url)
+}
+
+/// The URL of a hub elsewhere, as it stands in feeds.
+pub(in crate::config) fn other_hub(text: &str) -> Result<String, Problem> {
+    let good =
+        |url: &Url| matches!(url.scheme(), "http" | "https") && url.username().is_empty() && url.fragment().is_none();
+    Url::parse(text).ok().filter(good).map(String::from).ok_or_else(|| {
+        let remedy = "Write it as https://hub.example.org/, without user and fragment.";
+        Problem::new("is not the URL of a hub", None, remedy)
+    })
+}
+
+/// The name of an HTTP header, RFC 9110 section 5.1.
+pub(in crate::config) fn header_name(text: &str) -> Result<String, Problem> {
+    let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
+    if text.chars().all(token) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err(Problem::new("is not the name of a header", None, "Write it as X-Forwarded-For, without the colon."))
+}
+
 /// The URL of a database, as the store takes it.
 pub(in crate::config) fn database_url(text: &str) -> Result<String, Problem> {
     let sqlite = text.strip_prefix("sqlite:").is_some_and(|path| !path.trim_start_matches('/').is_empty());

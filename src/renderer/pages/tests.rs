@@ -12,6 +12,7 @@ fn frame() -> Frame {
         root: "/".to_owned(),
         style: "/style-1.css".to_owned(),
         search: Some("/search".to_owned()),
+        all_feeds: "https://news.example.org/feeds/".to_owned(),
         feeds: vec![FeedLink {
             title: "Atom".to_owned(),
             url: "https://news.example.org/atom.xml".to_owned(),

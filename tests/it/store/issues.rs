@@ -259,13 +259,13 @@ async fn news_stays_a_candidate_until_a_mailing_holds_it(w: World) {
 
 async fn a_failed_look_is_noted_and_a_good_one_clears_it(w: World) {
     let start = now();
-    w.store.note_look(&w.newsletter, start, Some("no such directory")).await.unwrap();
+    w.store.note_look(&w.newsletter, start, Err("no such directory")).await.unwrap();
     assert_eq!(w.store.source_state(&w.newsletter).await.unwrap(), None, "nothing was read yet");
     w.store.publish(&publication(&w, start, vec![])).await.unwrap();
-    w.store.note_look(&w.newsletter, start + Duration::hours(1), Some("no such directory")).await.unwrap();
+    w.store.note_look(&w.newsletter, start + Duration::hours(1), Err("no such directory")).await.unwrap();
     let state = w.store.source_state(&w.newsletter).await.unwrap().unwrap();
     assert_eq!((state.error.as_deref(), state.read_at), (Some("no such directory"), start));
-    w.store.note_look(&w.newsletter, start + Duration::hours(2), None).await.unwrap();
+    w.store.note_look(&w.newsletter, start + Duration::hours(2), Ok(None)).await.unwrap();
     let state = w.store.source_state(&w.newsletter).await.unwrap().unwrap();
     assert_eq!((state.error, state.read_at), (None, start + Duration::hours(2)));
 }

@@ -1,0 +1,173 @@
+//! Who asks, and who asks too often: readers that load a whole feed again and again without saying what they have.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::extract::ConnectInfo;
+use axum::extract::connect_info::Connected;
+use axum::http::{Extensions, HeaderMap};
+use axum::serve::IncomingStream;
+use tokio::time::Instant;
+
+use super::patient::Patient;
+
+/// The address at the other end of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub SocketAddr);
+
+impl Connected<IncomingStream<'_, Patient>> for Peer {
+    fn connect_info(stream: IncomingStream<'_, Patient>) -> Self {
+        Self(*stream.remote_addr())
+    }
+}
+
+/// Who asks, as far as it can be known: what the trusted header says, else the peer. `None` where that is no one client: a request
+/// within the process, or a peer on a private network, which is our proxy more likely than a reader.
+pub(super) fn client(extensions: &Extensions, headers: &HeaderMap, trusted: Option<&str>) -> Option<IpAddr> {
+    let named = trusted.and_then(|name| headers.get_all(name).iter().next_back()?.to_str().ok());
+    let address = match named.and_then(|list| address(list.rsplit(',').next()?)) {
+        Some(address) => address,
+        None => extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(Peer(peer))| peer.ip()).filter(is_public)?,
+    };
+    Some(network(address))
+}
+
+/// An address as proxies write it: `192.0.2.1`, `192.0.2.1:4711`, `2001:db8::1`, `[2001:db8::1]:4711`.
+fn address(text: &str) -> Option<IpAddr> {
+    let text = text.trim().trim_matches('"');
+    let bare = text.trim_start_matches('[').split(']').next()?;
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+fn is_public(address: &IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(v4) => {
+            let shared = v4.octets()[0] == 100 && v4.octets()[1] & 0xc0 == 64; // RFC 6598
+            !(v4.is_loopback() || v4.is_private() || v4.is_link_local() || v4.is_unspecified() || shared)
+        }
+        IpAddr::V6(v6) => {
+            !(v6.is_loopback() || v6.is_unspecified() || v6.is_unique_local() || v6.is_unicast_link_local())
+        }
+    }
+}
+
+/// The network that one customer of a provider has: with IPv6 a whole /64 is one client.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & !0 << 64)),
+        v4 => v4,
+    }
+}
+
+/// How often one client may load one feed whole. Readers that look once an hour never come near it.
+const EVERY: Duration = Duration::from_secs(60);
+/// How many times at once: several readers behind one address, or someone who tries things out.
+const AT_ONCE: u32 = 10;
+/// How many clients are remembered; each takes about 60 bytes.
+const MOST: usize = 20_000;
+
+/// Clients that lately loaded a feed whole, with the time at which they will have made up for it (the generic cell rate algorithm).
+#[derive(Debug, Default)]
+pub(super) struct Clients(Mutex<HashMap<(IpAddr, u64), Instant>>);
+
+impl Clients {
+    /// Notes that a client loads a feed whole.
+    ///
+    /// # Errors
+    /// How long it should wait, when it does so too often.
+    pub(super) fn admit(&self, client: IpAddr, feed: u64, now: Instant) -> Result<(), Duration> {
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= MOST && !clients.contains_key(&(client, feed)) {
+            clients.retain(|_, until| *until > now);
+            if clients.len() >= MOST {
+                return Ok(()); // so many at once are not one client that asks too often
+            }
+        }
+        let until = clients.entry((client, feed)).or_insert(now);
+        let owed = until.saturating_duration_since(now);
+        let allowed = EVERY * (AT_ONCE - 1);
+        if owed > allowed {
+            return Err(owed - allowed);
+        }
+        *until = now + owed + EVERY;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[tokio::test]
+    async fn who_loads_everything_too_often_waits_and_others_do_not() {
+        let (clients, start) = (Clients::default(), Instant::now());
+        let reader = ip("192.0.2.1");
+        for _ in 0..AT_ONCE {
+            assert_eq!(clients.admit(reader, 1, start), Ok(()));
+        }
+        assert_eq!(clients.admit(reader, 1, start), Err(EVERY));
+        assert_eq!(clients.admit(reader, 1, start + EVERY / 2), Err(EVERY / 2), "asking again makes it no longer");
+        assert_eq!(clients.admit(reader, 2, start), Ok(()), "another feed");
+        assert_eq!(clients.admit(ip("192.0.2.2"), 1, start), Ok(()), "another client");
+        assert_eq!(clients.admit(reader, 1, start + EVERY), Ok(()), "who waits is served");
+        assert!(clients.admit(reader, 1, start + EVERY).is_err());
+    }
+
+    #[tokio::test]
+    async fn once_a_minute_is_never_too_often() {
+        let (clients, mut now) = (Clients::default(), Instant::now());
+        for _ in 0..1000 {
+            assert_eq!(clients.admit(ip("192.0.2.1"), 1, now), Ok(()));
+            now += EVERY;
+        }
+    }
+
+    #[tokio::test]
+    async fn memory_is_bounded_whoever_asks() {
+        let (clients, now) = (Clients::default(), Instant::now());
+        for number in 0..MOST as u32 + 1000 {
+            assert_eq!(clients.admit(IpAddr::V4(number.into()), 1, now), Ok(()));
+        }
+        assert_eq!(clients.0.lock().unwrap().len(), MOST);
+        let later = now + EVERY * 2;
+        assert_eq!(clients.admit(ip("192.0.2.1"), 1, later), Ok(()));
+        assert_eq!(clients.0.lock().unwrap().len(), 1, "who made up for it is forgotten");
+    }
+
+    #[test]
+    fn a_client_is_the_peer_unless_a_trusted_proxy_says_another() {
+        let asked = |peer: &str, header: Option<&str>, trusted| {
+            let (mut extensions, mut headers) = (Extensions::new(), HeaderMap::new());
+            extensions.insert(ConnectInfo(Peer(SocketAddr::new(ip(peer), 4711))));
+            if let Some(value) = header {
+                headers.insert("x-forwarded-for", value.parse().unwrap());
+            }
+            client(&extensions, &headers, trusted)
+        };
+        let trusted = Some("x-forwarded-for");
+        for (peer, header, trusted, expected) in [
+            ("192.0.2.1", None, None, Some("192.0.2.1")),
+            ("192.0.2.1", Some("198.51.100.1"), None, Some("192.0.2.1")),
+            ("127.0.0.1", Some("198.51.100.1"), None, None),
+            ("10.1.2.3", None, None, None),
+            ("100.64.0.1", None, None, None),
+            ("127.0.0.1", Some("203.0.113.9, 198.51.100.1"), trusted, Some("198.51.100.1")),
+            ("127.0.0.1", Some("198.51.100.1:80"), trusted, Some("198.51.100.1")),
+            ("127.0.0.1", Some("[2001:db8:1:2:3::4]:80"), trusted, Some("2001:db8:1:2::")),
+            ("127.0.0.1", Some("unknown"), trusted, None),
+            ("127.0.0.1", None, trusted, None),
+            ("2001:db8:1:2:3::4", None, None, Some("2001:db8:1:2::")),
+            ("::ffff:192.0.2.1", None, None, Some("192.0.2.1")),
+            ("::ffff:10.0.0.1", None, None, None),
+        ] {
+            assert_eq!(asked(peer, header, trusted), expected.map(ip), "{peer} {header:?} {trusted:?}");
+        }
+        assert_eq!(client(&Extensions::new(), &HeaderMap::new(), None), None);
+    }
+}
