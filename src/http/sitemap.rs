@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::Response;
 use chrono::{DateTime, Utc};
+use url::Url;
 
 use super::Web;
 use super::answer::{ASK, Representation};
@@ -23,16 +24,31 @@ struct Page {
 
 /// `GET /sitemap.xml`
 pub(super) async fn sitemap(State(web): State<Web>, headers: HeaderMap) -> Result<Response, Error> {
-    let pages = pages(&web).await?;
-    let xml = if pages.len() <= LARGEST { urls(&pages) } else { index(&web, pages.chunks(LARGEST)) };
-    Ok(answer(xml, &headers))
+    Ok(answer(whole(&web.config().server.url, &pages(&web).await?, LARGEST), &headers))
 }
 
 /// `GET /sitemap-{number}.xml`
 pub(super) async fn part(web: &Web, number: usize, headers: &HeaderMap) -> Result<Response, Error> {
-    let pages = pages(web).await?;
-    let at = number.checked_sub(1).filter(|_| pages.len() > LARGEST).ok_or(Error::NotFound)?;
-    Ok(answer(urls(pages.chunks(LARGEST).nth(at).ok_or(Error::NotFound)?), headers))
+    Ok(answer(piece(&pages(web).await?, number, LARGEST).ok_or(Error::NotFound)?, headers))
+}
+
+/// All pages, or the index of their parts.
+fn whole(base: &Url, pages: &[Page], largest: usize) -> String {
+    if pages.len() <= largest {
+        return urls(pages);
+    }
+    let mut xml = start("sitemapindex");
+    for (number, _) in (1..).zip(pages.chunks(largest)) {
+        let url = site::sitemap(base, Some(number));
+        xml.push_str(&format!("<sitemap><loc>{}</loc></sitemap>\n", escaped(url.as_str())));
+    }
+    xml + "</sitemapindex>\n"
+}
+
+/// The part with a number, from 1. A sitemap that is whole has none.
+fn piece(pages: &[Page], number: usize, largest: usize) -> Option<String> {
+    let at = number.checked_sub(1).filter(|_| pages.len() > largest)?;
+    pages.chunks(largest).nth(at).map(urls)
 }
 
 /// The number in the name of a part.
@@ -76,15 +92,6 @@ fn urls(pages: &[Page]) -> String {
     xml + "</urlset>\n"
 }
 
-fn index<'a>(web: &Web, parts: impl Iterator<Item = &'a [Page]>) -> String {
-    let mut xml = start("sitemapindex");
-    for (number, _) in (1..).zip(parts) {
-        let url = site::sitemap(&web.config().server.url, Some(number));
-        xml.push_str(&format!("<sitemap><loc>{}</loc></sitemap>\n", escaped(url.as_str())));
-    }
-    xml + "</sitemapindex>\n"
-}
-
 fn start(root: &str) -> String {
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<{root} xmlns=\"http://www.sitemaps.org/schemas/sitemap/0.9\">\n"
@@ -111,6 +118,17 @@ mod tests {
              <url><loc>https://e.org/n/?a&amp;b</loc><lastmod>2020-03-02T10:00:00Z</lastmod></url>\n\
              <url><loc>https://e.org/</loc></url>\n</urlset>\n"
         );
+    }
+
+    #[test]
+    fn too_many_pages_are_parts_and_an_index() {
+        let base = Url::parse("https://e.org/n/").unwrap();
+        let pages: Vec<_> = (0..5).map(|n| Page { url: format!("https://e.org/n/{n}"), changed: None }).collect();
+        assert!(whole(&base, &pages, 5).contains("<urlset") && piece(&pages, 1, 5).is_none());
+        let index = whole(&base, &pages, 2);
+        assert_eq!(index.matches("<loc>https://e.org/n/sitemap-").count(), 3);
+        let parts: String = (0..9).filter_map(|number| piece(&pages, number, 2)).collect();
+        assert_eq!((parts.matches("<urlset").count(), parts.matches("<url><loc>").count()), (3, 5));
     }
 
     #[test]

@@ -31,6 +31,10 @@ fn element<'a>(text: &'a str, out: &mut String) -> &'a str {
     match name {
         "pre" => return block(after, out),
         "code" => out.push_str("<code>"),
+        // An arrow says nothing to who does not see it.
+        "a" if tag.contains(" href=\"#fnref-") => {
+            out.push_str(&tag.replacen("<a ", "<a aria-label=\"Back to the text\" ", 1));
+        }
         // A box around the table scrolls: a table that is a box itself is no table to a screen reader.
         "table" => out.push_str(&format!("<div class=\"wide\" tabindex=\"0\">{tag}")),
         "/table" => out.push_str("</table></div>"),

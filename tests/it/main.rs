@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // all of this is tests; clippy's own allowance ends at functions marked #[test]
 
 mod accidents;
+mod archive;
 mod bad_input;
 mod browsing;
 mod command_line;

@@ -176,6 +176,9 @@ impl<'a> Queue<'a> {
         let relative = text.match_indices(&path).map(|(at, _)| at + 2);
         for at in absolute.chain(relative) {
             let link = text.get(at..).and_then(|link| link.split(ends).next()).unwrap_or_default();
+            // In RSS, HTML is text: its quotes and tags are references.
+            let link =
+                ["&quot;", "&lt;", "&gt;", "&#"].iter().fold(link, |link, end| link.split(end).next().unwrap_or(link));
             self.extend(self.base.join(&link.replace("&amp;", "&")).ok());
         }
     }
@@ -269,7 +272,7 @@ mod tests {
     fn links_are_found_in_every_format() {
         let base = Url::parse("https://example.org/news/").unwrap();
         let mut queue = Queue::new(&base);
-        queue.links("<a href=\"https://example.org/news/a/#x\"> <link href=\"/news/s.css\"> {\"url\":\"https://example.org/news/b\"} <loc>https://example.org/news/c</loc> https://example.org/news/?q=1 https://example.org/other href=\"/x\" https://example.org/news/a/");
+        queue.links("<a href=\"https://example.org/news/a/#x\"> <link href=\"/news/s.css\"> {\"url\":\"https://example.org/news/b\"} <loc>https://example.org/news/c</loc> src=&quot;https://example.org/news/b&quot; https://example.org/news/?q=1 https://example.org/other href=\"/x\" https://example.org/news/a/");
         let found: Vec<_> = std::iter::from_fn(|| queue.next()).map(|url| url.path().to_owned()).collect();
         assert_eq!(found, ["/news/a/", "/news/b", "/news/c", "/news/s.css"]);
     }
