@@ -76,11 +76,11 @@ CREATE TABLE revision (
     written_at   BIGINT NOT NULL,  -- the same instant, to sort by
     updated_at   BIGINT NOT NULL,
     url          TEXT   NOT NULL,
+    summary      TEXT   NOT NULL,  -- before what is long: a list of issues reads no further
     web_html     TEXT   NOT NULL,
     feed_html    TEXT   NOT NULL,
     mail_html    TEXT   NOT NULL,
     plain        TEXT   NOT NULL,
-    summary      TEXT   NOT NULL,
     assets       TEXT   NOT NULL,  -- JSON list
     PRIMARY KEY (newsletter, issue, number)
 );
@@ -105,6 +105,16 @@ CREATE TABLE facet (
     PRIMARY KEY (newsletter, kind, slug, written_at, issue)
 );
 CREATE INDEX facet_by_issue ON facet (newsletter, issue);
+
+-- The words that issues are found by, of the newest revision: folded, each once, with a space before and behind. Looked through with
+-- LIKE: an archive of thousands of issues has some MiB of them, and a table with a row for each word would have millions of rows.
+CREATE TABLE search (
+    newsletter TEXT NOT NULL,
+    issue      TEXT NOT NULL,
+    title      TEXT NOT NULL,
+    words      TEXT NOT NULL,
+    PRIMARY KEY (newsletter, issue)
+);
 
 -- Former paths of issues, which redirect to where the issue is now.
 CREATE TABLE alias (

@@ -36,6 +36,24 @@ pub fn facet(base: &Url, newsletter: &NewsletterId, facet: &FacetId) -> Url {
     below(base, &format!("{newsletter}/{facet}/"))
 }
 
+/// The page of a year of a newsletter's archive; ends with `/`.
+#[must_use]
+pub fn year(base: &Url, newsletter: &NewsletterId, year: i32) -> Url {
+    below(base, &format!("{newsletter}/archive/{year}/"))
+}
+
+/// The page that searches a newsletter's issues.
+#[must_use]
+pub fn search(base: &Url, newsletter: &NewsletterId) -> Url {
+    below(base, &format!("{newsletter}/search"))
+}
+
+/// The sitemap of an install, or the part with this number, from 1, where it has several.
+#[must_use]
+pub fn sitemap(base: &Url, part: Option<usize>) -> Url {
+    below(base, &part.map_or_else(|| "sitemap.xml".to_owned(), |number| format!("sitemap-{number}.xml")))
+}
+
 /// The page that lists all feeds of a newsletter; ends with `/`.
 #[must_use]
 pub fn feeds(base: &Url, newsletter: &NewsletterId) -> Url {
@@ -137,6 +155,8 @@ mod tests {
                 (facet(&base, &news, &FacetId::parse(FacetKind::Tag, "rust").unwrap()), "tags/rust/"),
                 (facet(&base, &news, &FacetId::parse(FacetKind::Author, "ada").unwrap()), "authors/ada/"),
                 (feeds(&base, &news), "feeds/"),
+                (year(&base, &news, 2020), "archive/2020/"),
+                (search(&base, &news), "search"),
                 (subscribe(&base, &news), "subscribe"),
                 (confirm(&base, &news), "confirm/"),
                 (unsubscribe(&base, &news), "unsubscribe/"),

@@ -89,6 +89,7 @@ pub(super) fn notice(
     let notice = Notice {
         frame: Some(parts::frame(web, newsletter, &newsletter.language)),
         style: web.style_path(),
+        front: web.root().to_owned(),
         heading: (*heading).to_owned(),
         paragraphs: paragraphs.iter().map(|paragraph| (*paragraph).to_owned()).collect(),
         button: button.map(str::to_owned),

@@ -5,7 +5,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::Web;
-use super::answer;
+use super::{answer, parts};
 use crate::chance::NoChance;
 use crate::content::SourceError;
 use crate::renderer::TemplateError;
@@ -122,9 +122,15 @@ pub(super) async fn not_found() -> Error {
 /// Makes a page of an excuse. Where that fails too, the plain words stay.
 pub(super) async fn dress(State(web): State<Web>, mut response: Response) -> Response {
     let Some(Excuse { heading, words }) = response.extensions_mut().remove::<Excuse>() else { return response };
+    // Of several newsletters, a page that is not there belongs to none.
+    let only = match web.config().newsletters.as_slice() {
+        [only] => Some(parts::frame(&web, only, &only.language)),
+        _ => None,
+    };
     let notice = Notice {
-        frame: None,
+        frame: only,
         style: web.style_path(),
+        front: web.root().to_owned(),
         heading: heading.to_owned(),
         paragraphs: vec![words.to_owned()],
         button: None,

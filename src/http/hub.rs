@@ -90,6 +90,7 @@ fn busy(words: &str) -> Response {
 pub(super) async fn page(State(web): State<Web>) -> Result<Response, Error> {
     let notice = Notice {
         frame: None,
+        front: web.root().to_owned(),
         style: web.style_path(),
         heading: "This is a hub for feed readers".to_owned(),
         paragraphs: [

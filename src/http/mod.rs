@@ -4,6 +4,7 @@
 //! What readers see and what operators see are two routers for two listeners.
 
 mod answer;
+mod archive;
 mod clients;
 mod coding;
 mod conditional;
@@ -12,6 +13,7 @@ pub mod feeds;
 mod files;
 mod headers;
 mod hub;
+mod listings;
 mod mail;
 mod metrics;
 mod outbox;
@@ -19,7 +21,9 @@ mod pages;
 mod parts;
 mod patient;
 mod private;
+mod search;
 pub mod serve;
+mod sitemap;
 mod subscriptions;
 mod web;
 mod webhook;
@@ -46,13 +50,21 @@ pub fn public(web: Web) -> Router {
         .route(&at(""), get(pages::front))
         .route(&at("robots.txt"), get(parts::robots))
         .route(&at("favicon.svg"), get(parts::icon))
-        .route(&at("favicon.ico"), get(parts::no_icon))
+        .route(&at("favicon.ico"), get(parts::old_icon))
+        .route(&at("sitemap.xml"), get(sitemap::sitemap))
         .route(&at("icon.png"), get(feeds::icon))
         .route(&at("feed.css"), get(feeds::stylesheet))
         .route(&at("feeds.opml"), get(feeds::install_opml))
         .route(&web.style_path(), get(parts::style))
         .route(&at("{newsletter}"), get(pages::with_slash))
         .route(&at("{newsletter}/"), get(pages::home))
+        .route(&at("{newsletter}/archive/"), get(pages::with_slash))
+        .route(&at("{newsletter}/archive/{year}/"), get(listings::year))
+        .route(&at("{newsletter}/tags/"), get(pages::with_slash))
+        .route(&at("{newsletter}/tags/{slug}/"), get(listings::tag))
+        .route(&at("{newsletter}/authors/"), get(pages::with_slash))
+        .route(&at("{newsletter}/authors/{slug}/"), get(listings::author))
+        .route(&at("{newsletter}/search"), get(search::search))
         .route(&at("{newsletter}/issues/{slug}"), get(pages::issue))
         .route(&at("{newsletter}/files/{*path}"), get(files::file))
         .route(&at("{newsletter}/subscribe"), get(pages::with_slash).post(subscriptions::subscribe))
@@ -79,7 +91,7 @@ pub fn private(web: Web) -> Router {
         .route("/health", get(private::health))
         .route("/status", get(private::status))
         .route("/metrics", get(metrics::metrics))
-        .route("/favicon.ico", get(parts::no_icon))
+        .route("/favicon.ico", get(parts::old_icon))
         .route(&format!("/{}", web.templates().style_name()), get(parts::style))
         .route("/outbox", get(outbox::with_slash))
         .route("/outbox/", get(outbox::list))

@@ -1,4 +1,4 @@
-//! The pages people read: the newsletters, a newsletter's home with its archive, and one issue.
+//! The pages people read: the newsletters, a newsletter's home, and one issue.
 
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -6,13 +6,21 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::Web;
 use super::answer::{self, Words};
+use super::archive::Archive;
 use super::error::Error;
-use super::parts;
+use super::{listings, parts, sitemap};
 use crate::config::Newsletter;
 use crate::issue::Revision;
-use crate::renderer::pages::{Home, Index, IssueLine, IssuePage};
+use crate::renderer::contents;
+use crate::renderer::pages::{Article, Facts, Home, Index, IssueLine, IssuePage};
 use crate::site;
-use crate::store::IssueHead;
+use crate::types::FacetKind;
+
+/// The issues of an archive that a home page shows whole; of a larger one it shows [`NEWEST`] and the way to the years.
+const WHOLE: usize = 30;
+const NEWEST: usize = 20;
+/// The tags or authors that a home page shows.
+const FACETS: usize = 24;
 
 /// `GET /`: the newsletters, or the home of the only one.
 pub(super) async fn front(State(web): State<Web>, headers: HeaderMap) -> Result<Response, Error> {
@@ -29,10 +37,18 @@ pub(super) async fn front(State(web): State<Web>, headers: HeaderMap) -> Result<
     Ok(answer::page(&headers, index.render(web.templates())?))
 }
 
-/// `GET /{newsletter}`, and `GET` of the form's target, which a browser asks for when a page is loaded again.
-pub(super) async fn with_slash(State(web): State<Web>, Path(name): Path<String>) -> Result<Redirect, Error> {
+/// `GET /{newsletter}`, and `GET` of the form's target, which a browser asks for when a page is loaded again. In the same place
+/// are the parts of a sitemap: no newsletter has a dot in its name.
+pub(super) async fn with_slash(
+    State(web): State<Web>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Error> {
+    if let Some(number) = sitemap::number(&name) {
+        return sitemap::part(&web, number, &headers).await;
+    }
     let newsletter = web.newsletter(&name)?;
-    Ok(Redirect::to(site::home(&web.config().server.url, &newsletter.id).path()))
+    Ok(Redirect::to(site::home(&web.config().server.url, &newsletter.id).path()).into_response())
 }
 
 /// `GET /{newsletter}/`
@@ -42,12 +58,22 @@ pub(super) async fn home(
     headers: HeaderMap,
 ) -> Result<Response, Error> {
     let newsletter = web.newsletter(&name)?;
-    let archive = web.store().archive(&newsletter.id).await?;
+    let archive = Archive::current(&web, newsletter).await?;
+    let all = archive.heads.len() <= WHOLE;
+    let shown: Vec<_> = archive.heads.iter().take(if all { WHOLE } else { NEWEST }).collect();
+    let years = if all { Vec::new() } else { archive.years() };
+    let facets = |kind| {
+        let facets = archive.facets(kind);
+        parts::ways(&web, newsletter, facets.get(..FACETS).unwrap_or(&facets))
+    };
+    let authors = facets(FacetKind::Author);
     let home = Home {
         frame: parts::frame(&web, newsletter, &newsletter.language),
-        issues: archive.iter().map(line).collect(),
-        subscribe: parts::subscribe_path(&web, newsletter),
-        cadences: parts::cadences(newsletter),
+        groups: listings::by_year(&shown, &newsletter.language),
+        years: years.into_iter().map(|year| parts::year_way(&web, newsletter, year)).collect(),
+        tags: facets(FacetKind::Tag),
+        authors: if authors.len() > 1 { authors } else { Vec::new() },
+        form: parts::form(&web, newsletter),
     };
     Ok(answer::page(&headers, home.render(web.templates())?))
 }
@@ -68,21 +94,47 @@ pub(super) async fn issue(
         };
         return answer::notice(&web, newsletter, StatusCode::GONE, &words);
     }
-    let archive = web.store().archive(&newsletter.id).await?;
-    let (newer, older) = neighbours(&archive, &slug);
+    let archive = Archive::current(&web, newsletter).await?;
+    let (newer, older) = archive.around(&slug);
+    let language = revision.language.clone().unwrap_or_else(|| newsletter.language.clone());
+    let authors = parts::ways_of(&web, newsletter, FacetKind::Author, &revision.authors);
+    let tags = parts::ways_of(&web, newsletter, FacetKind::Tag, &revision.tags);
+    let frame = parts::frame(&web, newsletter, &language);
     let page = IssuePage {
-        frame: parts::frame(&web, newsletter, revision.language.as_deref().unwrap_or(&newsletter.language)),
-        issue: line_of(&revision),
-        authors: revision.authors,
-        tags: revision.tags,
+        issue: line(&revision, &language),
+        article: Article::new(&Facts {
+            newsletter: (&newsletter.title, &frame.home),
+            title: &revision.title,
+            summary: &revision.content.summary,
+            url: &revision.url,
+            published: revision.date,
+            modified: revision.updated,
+            language: &language,
+            authors: &authors,
+            tags: &tags,
+            image: revision.image.as_deref(),
+        }),
+        frame,
+        authors,
+        tags,
         image: revision.image,
+        contents: contents(&revision.content.web),
         html: revision.content.web,
-        previous: older.map(line),
-        next: newer.map(line),
-        subscribe: parts::subscribe_path(&web, newsletter),
-        cadences: parts::cadences(newsletter),
+        previous: older.map(|head| parts::line(head, &language)),
+        next: newer.map(|head| parts::line(head, &language)),
+        form: parts::form(&web, newsletter),
     };
     Ok(answer::page(&headers, page.render(web.templates())?))
+}
+
+fn line(revision: &Revision, language: &str) -> IssueLine {
+    IssueLine {
+        title: revision.title.clone(),
+        url: revision.url.clone(),
+        date: revision.date.to_rfc3339(),
+        date_words: parts::date_words(revision.date, language),
+        summary: revision.content.summary.clone(),
+    }
 }
 
 /// Redirects for good to the issue that was at this path before.
@@ -90,67 +142,4 @@ pub(super) async fn moved(web: &Web, newsletter: &Newsletter, path: &str) -> Res
     let path = site::alias(path).ok_or(Error::NotFound)?;
     let url = web.store().redirect(&newsletter.id, &path).await?.ok_or(Error::NotFound)?;
     Ok(Redirect::permanent(&url).into_response())
-}
-
-/// The issues after and before one, in an archive with the newest first.
-fn neighbours<'a>(archive: &'a [IssueHead], slug: &str) -> (Option<&'a IssueHead>, Option<&'a IssueHead>) {
-    let Some(at) = archive.iter().position(|head| head.slug.as_str() == slug) else { return (None, None) };
-    (at.checked_sub(1).and_then(|newer| archive.get(newer)), archive.get(at + 1))
-}
-
-fn line(head: &IssueHead) -> IssueLine {
-    issue_line(&head.title, &head.url, head.date, &head.summary)
-}
-
-fn line_of(revision: &Revision) -> IssueLine {
-    issue_line(&revision.title, &revision.url, revision.date, &revision.content.summary)
-}
-
-fn issue_line(title: &str, url: &str, date: chrono::DateTime<chrono::FixedOffset>, summary: &str) -> IssueLine {
-    IssueLine {
-        title: title.to_owned(),
-        url: url.to_owned(),
-        date: date.format("%Y-%m-%d").to_string(),
-        date_words: date.format("%-d %B %Y").to_string(),
-        year: chrono::Datelike::year(&date),
-        summary: summary.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::types::{IssueId, Slug};
-
-    fn head(slug: &str) -> IssueHead {
-        IssueHead {
-            issue: IssueId::parse(slug).unwrap(),
-            slug: Slug::parse(slug).unwrap(),
-            title: slug.to_uppercase(),
-            date: chrono::DateTime::parse_from_rfc3339("2020-03-02T23:30:00-08:00").unwrap(),
-            summary: String::new(),
-            url: format!("https://example.org/n/issues/{slug}"),
-            path: format!("{slug}.md"),
-            news_at: None,
-        }
-    }
-
-    #[test]
-    fn an_issue_has_the_next_before_and_the_previous_after_it_in_the_archive() {
-        let archive = [head("c"), head("b"), head("a")];
-        let around = |slug| {
-            let (newer, older) = neighbours(&archive, slug);
-            (newer.map(|h| h.slug.as_str().to_owned()), older.map(|h| h.slug.as_str().to_owned()))
-        };
-        assert_eq!(around("c"), (None, Some("b".into())));
-        assert_eq!(around("b"), (Some("c".into()), Some("a".into())));
-        assert_eq!(around("a"), (Some("b".into()), None));
-        assert_eq!(around("x"), (None, None));
-    }
-
-    #[test]
-    fn a_date_is_the_day_its_editor_wrote() {
-        let line = line(&head("a"));
-        assert_eq!((line.date.as_str(), line.date_words.as_str(), line.year), ("2020-03-02", "2 March 2020", 2020));
-    }
 }

@@ -1,65 +1,164 @@
-//! The parts that pages share: the frame around them, the style sheet, the icon, the word to robots.
+//! The parts that pages share: the frame around them, lines and ways of archives, the style sheet, icons, the word to robots.
 
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
+use chrono::{DateTime, FixedOffset};
 
 use super::Web;
 use super::answer::{KEEP, Representation};
 use crate::config::Newsletter;
 use crate::feed::Format;
-use crate::renderer::pages::{FeedLink, Frame};
+use crate::renderer::pages::{FeedLink, Form, Frame, IssueLine, Way};
 use crate::site;
+use crate::store::{FacetCount, IssueHead};
+use crate::types::{Facet, FacetKind};
+
+/// Icons are asked for by every browser, and change once in years.
+const A_DAY: &str = "public, max-age=86400";
 
 /// `GET /style-HASH.css`
 pub(super) async fn style(State(web): State<Web>, headers: HeaderMap) -> Response {
     Representation::new("text/css; charset=utf-8", KEEP, web.templates().style().to_owned()).answer(&headers)
 }
 
-/// `GET /robots.txt`: the pages of single people are not for search engines.
+/// `GET /robots.txt`: the pages of single people are not for search engines, nor is our search, which has no end.
 pub(super) async fn robots(State(web): State<Web>) -> Response {
     let root = web.root();
-    format!("User-agent: *\nDisallow: {root}*/confirm/\nDisallow: {root}*/unsubscribe/\n").into_response()
+    let base = &web.config().server.url;
+    let closed = ["confirm/", "unsubscribe/", "search"].map(|path| format!("Disallow: {root}*/{path}\n")).concat();
+    format!("User-agent: *\n{closed}\nSitemap: {}\n", site::sitemap(base, None)).into_response()
 }
-
-/// An envelope.
-const ICON: &str = r##"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect x="2" y="6" width="28" height="20" rx="3" fill="#2b6cb0"/><path d="M4 9l12 9 12-9" fill="none" stroke="#fff" stroke-width="2.5" stroke-linecap="round" stroke-linejoin="round"/></svg>"##;
 
 /// `GET /favicon.svg`
-pub(super) async fn icon(headers: HeaderMap) -> Response {
-    Representation::new("image/svg+xml", "public, max-age=86400", ICON).answer(&headers)
+pub(super) async fn icon(State(web): State<Web>, headers: HeaderMap) -> Response {
+    Representation::new("image/svg+xml", A_DAY, web.templates().icon().to_owned()).answer(&headers)
 }
 
-/// `GET /favicon.ico`, which browsers ask for whatever a page says.
-pub(super) async fn no_icon() -> impl IntoResponse {
-    (StatusCode::NO_CONTENT, [(header::CACHE_CONTROL, "public, max-age=86400")])
+/// `GET /favicon.ico`, which browsers ask for whatever a page says, and feed readers know only.
+pub(super) async fn old_icon(State(web): State<Web>, headers: HeaderMap) -> Response {
+    Representation::new("image/x-icon", A_DAY, web.templates().old_icon().to_vec()).answer(&headers)
 }
 
 /// What every page of a newsletter shows around its content.
 pub(super) fn frame(web: &Web, newsletter: &Newsletter, language: &str) -> Frame {
     let base = &web.config().server.url;
-    let feed_link = |format: Format| FeedLink {
-        title: format.title().to_owned(),
-        url: site::feed(base, &newsletter.id, format.file_name()).to_string(),
-        media_type: format.content_type().split(';').next().unwrap_or_default().to_owned(),
-    };
     Frame {
         newsletter: newsletter.title.clone(),
         description: newsletter.description.clone(),
         language: language.to_owned(),
+        direction: direction(language),
         home: site::home(base, &newsletter.id).to_string(),
+        root: web.root().to_owned(),
         style: web.style_path(),
-        feeds: Format::ALL.into_iter().map(feed_link).collect(),
+        search: (!web.is_still()).then(|| site::search(base, &newsletter.id).path().to_owned()),
+        all_feeds: site::feeds(base, &newsletter.id).to_string(),
+        feeds: feeds(web, newsletter),
     }
 }
 
-/// Where the subscribe form is posted. A path and not a URL: our policy lets a form go to the host the page came from, whatever
-/// name the reader used for it.
-pub(super) fn subscribe_path(web: &Web, newsletter: &Newsletter) -> String {
-    site::subscribe(&web.config().server.url, &newsletter.id).path().to_owned()
+/// The feeds of a newsletter.
+fn feeds(web: &Web, newsletter: &Newsletter) -> Vec<FeedLink> {
+    let feed = |format: Format| FeedLink {
+        title: format.title().to_owned(),
+        url: site::feed(&web.config().server.url, &newsletter.id, format.file_name()).to_string(),
+        media_type: format.media_type().to_owned(),
+    };
+    Format::ALL.into_iter().map(feed).collect()
 }
 
-/// The choices of the subscribe form.
-pub(super) fn cadences(newsletter: &Newsletter) -> Vec<(String, String)> {
-    newsletter.cadences.iter().map(|cadence| (cadence.id.to_string(), cadence.title.clone())).collect()
+/// Languages and scripts (RFC 5646) that are written from right to left.
+fn direction(language: &str) -> &'static str {
+    const RIGHT_TO_LEFT: &[&str] =
+        &["ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi", "arab", "hebr"];
+    let parts = language.to_ascii_lowercase();
+    let mut parts = parts.split('-');
+    let (first, script) = (parts.next().unwrap_or_default(), parts.find(|part| part.len() == 4));
+    if RIGHT_TO_LEFT.contains(&script.unwrap_or(first)) { "rtl" } else { "ltr" }
+}
+
+/// The subscribe form; none where nobody answers it. Its target is a path and not a URL: our policy lets a form go to the host the
+/// page came from, whatever name the reader used for it.
+pub(super) fn form(web: &Web, newsletter: &Newsletter) -> Option<Form> {
+    let action = site::subscribe(&web.config().server.url, &newsletter.id).path().to_owned();
+    let cadences = newsletter.cadences.iter().map(|cadence| (cadence.id.to_string(), cadence.title.clone())).collect();
+    (!web.is_still()).then_some(Form { action, cadences })
+}
+
+/// The line of an issue in an archive.
+pub(super) fn line(head: &IssueHead, language: &str) -> IssueLine {
+    let IssueHead { title, url, date, summary, .. } = head;
+    IssueLine {
+        title: title.clone(),
+        url: url.clone(),
+        date: date.format("%Y-%m-%d").to_string(),
+        date_words: date_words(*date, language),
+        summary: summary.clone(),
+    }
+}
+
+/// The day its editor wrote, with the month's name only where the language is the one that we know the names in.
+pub(super) fn date_words(date: DateTime<FixedOffset>, language: &str) -> String {
+    date.format(if is_english(language) { "%-d %B %Y" } else { "%Y-%m-%d" }).to_string()
+}
+
+/// `March`, or `2020-03`.
+pub(super) fn month_words(date: DateTime<FixedOffset>, language: &str) -> String {
+    date.format(if is_english(language) { "%B" } else { "%Y-%m" }).to_string()
+}
+
+fn is_english(language: &str) -> bool {
+    language.split('-').next().is_some_and(|first| first.eq_ignore_ascii_case("en"))
+}
+
+/// Links to the pages of tags or authors, with the number of their issues.
+pub(super) fn ways(web: &Web, newsletter: &Newsletter, counts: &[&FacetCount]) -> Vec<Way> {
+    let way = |count: &&FacetCount| Way {
+        title: count.facet.name.clone(),
+        url: site::facet(&web.config().server.url, &newsletter.id, &count.facet.id).to_string(),
+        count: usize::try_from(count.issues).unwrap_or_default(),
+    };
+    counts.iter().map(way).collect()
+}
+
+/// Links to the pages of one issue's tags or authors.
+pub(super) fn ways_of(web: &Web, newsletter: &Newsletter, kind: FacetKind, names: &[String]) -> Vec<Way> {
+    let facets = names.iter().filter_map(|name| Facet::new(kind, name));
+    let counts: Vec<_> = facets.map(|facet| FacetCount { facet, issues: 1 }).collect();
+    ways(web, newsletter, &counts.iter().collect::<Vec<_>>())
+}
+
+/// A link to the page of a year.
+pub(super) fn year_way(web: &Web, newsletter: &Newsletter, (year, count): (i32, usize)) -> Way {
+    let url = site::year(&web.config().server.url, &newsletter.id, year).to_string();
+    Way { title: year.to_string(), url, count }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_the_day_its_editor_wrote() {
+        let date = DateTime::parse_from_rfc3339("2020-03-02T23:30:00-08:00").unwrap();
+        for (language, words) in
+            [("en", "2 March 2020"), ("EN-gb", "2 March 2020"), ("de", "2020-03-02"), ("enx", "2020-03-02")]
+        {
+            assert_eq!(date_words(date, language), words, "{language}");
+        }
+    }
+
+    #[test]
+    fn a_script_outweighs_the_language_in_its_direction() {
+        for (language, expected) in [
+            ("en", "ltr"),
+            ("ar", "rtl"),
+            ("he-IL", "rtl"),
+            ("az-Arab", "rtl"),
+            ("ar-Latn", "ltr"),
+            ("zh-Hans-CN", "ltr"),
+        ] {
+            assert_eq!(direction(language), expected, "{language}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::archive::Archives;
 use super::error::Error;
 use super::feeds::Cache;
 use crate::chance::Chance;
@@ -27,6 +28,9 @@ struct Shared {
     chance: Chance,
     sources: BTreeMap<NewsletterId, Arc<Source>>,
     feeds: Cache,
+    archives: Archives,
+    /// Whether pages are written as files, with nobody behind them who answers.
+    still: bool,
 }
 
 impl Web {
@@ -41,7 +45,34 @@ impl Web {
         sources: BTreeMap<NewsletterId, Arc<Source>>,
     ) -> Self {
         let feeds = Cache::new(&config);
-        Self(Arc::new(Shared { store, templates, config, clock, chance, sources, feeds }))
+        Self(Arc::new(Shared {
+            store,
+            templates,
+            config,
+            clock,
+            chance,
+            sources,
+            feeds,
+            archives: Archives::default(),
+            still: false,
+        }))
+    }
+
+    /// For files on a static host: pages without forms, which nobody would answer there.
+    #[must_use]
+    pub fn still(self) -> Self {
+        let Shared { store, templates, config, clock, chance, sources, .. } = &*self.0;
+        Self(Arc::new(Shared {
+            store: store.clone(),
+            templates: Arc::clone(templates),
+            config: Arc::clone(config),
+            clock: clock.clone(),
+            chance: chance.clone(),
+            sources: sources.clone(),
+            feeds: Cache::new(config),
+            archives: Archives::default(),
+            still: true,
+        }))
     }
 
     pub(super) fn store(&self) -> &Store {
@@ -66,6 +97,15 @@ impl Web {
 
     pub(super) fn feeds(&self) -> &Cache {
         &self.0.feeds
+    }
+
+    pub(super) fn archives(&self) -> &Archives {
+        &self.0.archives
+    }
+
+    /// Whether nobody answers forms.
+    pub(super) fn is_still(&self) -> bool {
+        self.0.still
     }
 
     /// The newsletter that a path names.

@@ -10,6 +10,7 @@ pub mod news;
 pub mod parse;
 pub mod permalink;
 pub mod revision;
+pub mod search;
 
 pub use hash::content_hash;
 pub use language::Languages;

@@ -344,7 +344,7 @@ mod tests {
             assert!(!part.contains("onclick") && !part.contains("script"), "{part}");
             assert!(part.contains("https://news.example.org/2026/b/\""), "{part}");
         }
-        assert!(content.web.contains("<h2 id=\"a\">A</h2>"), "{}", content.web);
+        assert!(content.web.contains("<h2 id=\"a\"><a class=\"anchor\" href=\"#a\">A</a></h2>"), "{}", content.web);
     }
 
     #[test]

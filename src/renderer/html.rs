@@ -12,7 +12,7 @@ pub(super) fn write(markdown: &Markdown<'_>, prefix: &str) -> String {
     let mut writer = Writer {
         markdown,
         prefix,
-        shift: usize::from(markdown.body.iter().any(is_top_heading)),
+        above: Vec::new(),
         ids: HashMap::new(),
         referred: HashSet::new(),
         aligned: Vec::new(),
@@ -31,15 +31,11 @@ pub(super) fn write(markdown: &Markdown<'_>, prefix: &str) -> String {
     html
 }
 
-/// The title is the h1 of its page. A document that has one of its own moves down by one level.
-fn is_top_heading(event: &Event) -> bool {
-    matches!(event, Event::Start(Tag::Heading { level: HeadingLevel::H1, .. }))
-}
-
 struct Writer<'m, 'a> {
     markdown: &'m Markdown<'a>,
     prefix: &'m str,
-    shift: usize,
+    /// Levels, as written, of the headings that the present one is below, itself included.
+    above: Vec<HeadingLevel>,
     /// How often a heading's slug was taken.
     ids: HashMap<String, usize>,
     /// Numbers of the footnotes that have been referred to.
@@ -96,7 +92,7 @@ impl<'a> Writer<'_, 'a> {
                     next.split(|event| matches!(event, Event::End(TagEnd::Heading(_)))).next().unwrap_or_default(),
                 );
                 let id = self.unique(slug(&text));
-                let level = self.shifted(*level);
+                let level = self.below(*level);
                 self.out.push(Event::Start(Tag::Heading {
                     level,
                     id: Some(id.into()),
@@ -139,17 +135,22 @@ impl<'a> Writer<'_, 'a> {
             self.html(open);
         }
         match end {
-            TagEnd::Heading(level) => {
-                let level = self.shifted(level);
-                self.out.push(Event::End(TagEnd::Heading(level)));
-            }
+            TagEnd::Heading(_) => self.out.push(Event::End(TagEnd::Heading(self.level()))),
             TagEnd::TableCell => self.html(if self.head { "</th>" } else { "</td>" }.to_owned()),
             end => self.out.push(Event::End(end)),
         }
     }
 
-    fn shifted(&self, level: HeadingLevel) -> HeadingLevel {
-        HeadingLevel::try_from(level as usize + self.shift).unwrap_or(HeadingLevel::H6)
+    /// The title is the h1 of its page: the first heading is an h2, and no level is skipped, whatever level an editor
+    /// liked for its size. People who listen to a page find their way by these levels.
+    fn below(&mut self, level: HeadingLevel) -> HeadingLevel {
+        self.above.retain(|above| *above < level);
+        self.above.push(level);
+        self.level()
+    }
+
+    fn level(&self) -> HeadingLevel {
+        HeadingLevel::try_from(self.above.len() + 1).unwrap_or(HeadingLevel::H6)
     }
 
     /// The slug, with a number when a heading before had it, as GitHub does.
@@ -235,11 +236,15 @@ mod tests {
     }
 
     #[test]
-    fn headings_leave_the_first_level_to_the_title_and_have_ids() {
+    fn headings_leave_the_first_level_to_the_title_skip_none_and_have_ids() {
         for (markdown, expected) in [
             ("# A\n## B", "<h2 id=\"a\">A</h2>\n<h3 id=\"b\">B</h3>\n"),
-            ("### A\n#### B", "<h3 id=\"a\">A</h3>\n<h4 id=\"b\">B</h4>\n"),
-            ("###### A\n# B", "<h6 id=\"a\">A</h6>\n<h2 id=\"b\">B</h2>\n"),
+            ("### A\n#### B", "<h2 id=\"a\">A</h2>\n<h3 id=\"b\">B</h3>\n"),
+            ("###### A\n# B", "<h2 id=\"a\">A</h2>\n<h2 id=\"b\">B</h2>\n"),
+            (
+                "## A\n#### B\n#### C\n### D",
+                "<h2 id=\"a\">A</h2>\n<h3 id=\"b\">B</h3>\n<h3 id=\"c\">C</h3>\n<h3 id=\"d\">D</h3>\n",
+            ),
             ("## A\n## a\n## A-1", "<h2 id=\"a\">A</h2>\n<h2 id=\"a-1\">a</h2>\n<h2 id=\"a-1-1\">A-1</h2>\n"),
             (
                 "## What's *new* in `v1.0`?",

@@ -5,7 +5,9 @@ mod built;
 mod check;
 mod documents;
 pub mod feeds;
+mod finish;
 mod guard;
+mod highlight;
 mod html;
 mod lines;
 pub mod mails;
@@ -23,6 +25,7 @@ mod wrap;
 pub use built::Cut;
 pub use check::check;
 pub use documents::Documents;
+pub use finish::{Section, contents};
 pub use templates::{TemplateError, Templates};
 
 use pulldown_cmark::{Event, Tag, TagEnd};
@@ -33,7 +36,7 @@ use markdown::Markdown;
 use sanitise::{Assets, Audience};
 
 /// Changes whenever the same Markdown would render differently, so that the watcher renders everything again.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// About two sentences: what a feed reader shows in its list and a mail program beside the subject.
 const SUMMARY: usize = 300;
@@ -79,7 +82,7 @@ fn content(issue: &Issue, links: &Links, html: &str, markdown: &Markdown<'_>) ->
     // Character references bring back what was taken out of the source, so each result is cleaned as well.
     let cleaned = |audience| without_slots(&sanitise::clean(&html, audience, links, &assets));
     Content {
-        web: cleaned(Audience::Web),
+        web: finish::finish(&cleaned(Audience::Web)),
         feed: cleaned(Audience::Feed),
         mail: cleaned(Audience::Mail),
         text: without_slots(&text::write(markdown, links)),
@@ -212,7 +215,7 @@ mod tests {
             [text, tag]
         }) {
             match piece {
-                "<code>" | "<pre>" => {
+                "<code>" | "<pre>" | "<pre tabindex=\"0\">" => {
                     depth += 1;
                     out.push(' ');
                 }

@@ -1,8 +1,12 @@
 //! What each web page shows: one struct for each template of `templates/web/`.
 
+mod article;
+
 use serde::Serialize;
 
-use super::{TemplateError, Templates};
+pub use article::{Article, Facts};
+
+use super::{Section, TemplateError, Templates};
 
 /// What every page of a newsletter shows around its content.
 #[derive(Clone, Debug, Serialize)]
@@ -13,10 +17,18 @@ pub struct Frame {
     pub description: String,
     /// BCP 47 tag of the page.
     pub language: String,
+    /// `rtl` for a language that is written from right to left, else `ltr`.
+    pub direction: &'static str,
     /// Absolute URL of the newsletter's home page, ending with `/`.
     pub home: String,
+    /// Path of the install, ending with `/`: the icons are below it.
+    pub root: String,
     /// Path of the style sheet, with a hash of its content.
     pub style: String,
+    /// Path of the search page; `None` on a static site.
+    pub search: Option<String>,
+    /// Absolute URL of the page that lists the feeds of tags and authors as well.
+    pub all_feeds: String,
     /// Title and absolute URL and media type of each feed, for autodiscovery and for people.
     pub feeds: Vec<FeedLink>,
 }
@@ -32,20 +44,53 @@ pub struct FeedLink {
     pub media_type: String,
 }
 
-/// `web/home.html`: the archive, the form and the feeds.
+/// `web/subscribe.html`: the form, where there is someone to take it.
 #[derive(Clone, Debug, Serialize)]
-pub struct Home {
-    /// The frame.
-    pub frame: Frame,
-    /// Newest first.
-    pub issues: Vec<IssueLine>,
+pub struct Form {
     /// Where the form is posted.
-    pub subscribe: String,
+    pub action: String,
     /// The choices of the form: name and title; with one there is nothing to choose.
     pub cadences: Vec<(String, String)>,
 }
 
-/// A line of the archive.
+/// `web/home.html`: the newest issues, ways to the others, the form and the feeds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Home {
+    /// The frame.
+    pub frame: Frame,
+    /// Newest first: all of a small archive, the newest of a large one.
+    pub groups: Vec<Group>,
+    /// The years of a large archive, newest first.
+    pub years: Vec<Way>,
+    /// The tags that most issues have.
+    pub tags: Vec<Way>,
+    /// The authors who wrote most, when there are several.
+    pub authors: Vec<Way>,
+    /// The form; `None` on a static site.
+    pub form: Option<Form>,
+}
+
+/// Issues of one year or month.
+#[derive(Clone, Debug, Serialize)]
+pub struct Group {
+    /// `2020`, or `March 2020`.
+    pub title: String,
+    /// Newest first.
+    pub issues: Vec<IssueLine>,
+}
+
+/// A link to some of the issues: those of a year, a tag or an author.
+#[derive(Clone, Debug, Serialize)]
+pub struct Way {
+    /// The year, or the name.
+    pub title: String,
+    /// Absolute URL.
+    pub url: String,
+    /// How many there are.
+    pub count: usize,
+}
+
+/// A line of an archive.
 #[derive(Clone, Debug, Serialize)]
 pub struct IssueLine {
     /// Title as plain text.
@@ -54,12 +99,46 @@ pub struct IssueLine {
     pub url: String,
     /// RFC 3339 date, for `datetime`.
     pub date: String,
-    /// The date for people, such as `12 March 2020`.
+    /// The date for people: `12 March 2020`, or `2020-03-12` where the language is not English.
     pub date_words: String,
-    /// Year, for grouping.
-    pub year: i32,
     /// Summary as plain text.
     pub summary: String,
+}
+
+/// `web/list.html`: the issues of a year, a tag or an author.
+#[derive(Clone, Debug, Serialize)]
+pub struct Listing {
+    /// The frame; its feeds are those of the tag or author.
+    pub frame: Frame,
+    /// What the issues have in common: the year or the name.
+    pub title: String,
+    /// `year`, `tag` or `author`.
+    pub kind: &'static str,
+    /// Absolute URL of the page.
+    pub url: String,
+    /// How many issues there are.
+    pub count: usize,
+    /// How many of them are not on the page, because they are too many.
+    pub more: usize,
+    /// Whether summaries are left out, because the issues are many.
+    pub brief: bool,
+    /// The issues, newest first.
+    pub groups: Vec<Group>,
+    /// Years: the one before and the one after, or all of them where there is `more`.
+    pub years: Vec<Way>,
+}
+
+/// `web/search.html`
+#[derive(Clone, Debug, Serialize)]
+pub struct SearchPage {
+    /// The frame.
+    pub frame: Frame,
+    /// What was asked for; empty before.
+    pub question: String,
+    /// What was found, best first.
+    pub issues: Vec<IssueLine>,
+    /// Whether there are more than are shown.
+    pub more: bool,
 }
 
 /// `web/issue.html`.
@@ -69,22 +148,24 @@ pub struct IssuePage {
     pub frame: Frame,
     /// The issue.
     pub issue: IssueLine,
-    /// Names.
-    pub authors: Vec<String>,
-    /// Tags.
-    pub tags: Vec<String>,
+    /// The same for programs: JSON-LD, a block of data that no browser runs.
+    pub article: Article,
+    /// Names, with their pages.
+    pub authors: Vec<Way>,
+    /// Tags, with their pages.
+    pub tags: Vec<Way>,
     /// Absolute URL of the lead image.
     pub image: Option<String>,
+    /// The sections of a long issue.
+    pub contents: Vec<Section>,
     /// Sanitised HTML: the one value that the template does not escape.
     pub html: String,
     /// The issue before.
     pub previous: Option<IssueLine>,
     /// The issue after.
     pub next: Option<IssueLine>,
-    /// Where the form is posted.
-    pub subscribe: String,
-    /// The choices of the form.
-    pub cadences: Vec<(String, String)>,
+    /// The form; `None` on a static site.
+    pub form: Option<Form>,
 }
 
 /// `web/notice.html`: one message, and maybe one button. Confirm, unsubscribe, their results, and errors.
@@ -94,6 +175,8 @@ pub struct Notice {
     pub frame: Option<Frame>,
     /// Path of the style sheet.
     pub style: String,
+    /// Path of the front page, for one that belongs to no newsletter.
+    pub front: String,
     /// Heading.
     pub heading: String,
     /// Paragraphs of plain text.
@@ -165,6 +248,8 @@ macro_rules! page {
 }
 
 page!(Home, "web/home.html");
+page!(Listing, "web/list.html");
+page!(SearchPage, "web/search.html");
 page!(IssuePage, "web/issue.html");
 page!(Notice, "web/notice.html");
 page!(Index, "web/index.html");
@@ -172,135 +257,4 @@ page!(OutboxPage, "web/outbox.html");
 page!(MailPage, "web/mail.html");
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn frame() -> Frame {
-        Frame {
-            newsletter: "News & <Views>".to_owned(),
-            description: "About \"things\"".to_owned(),
-            language: "en".to_owned(),
-            home: "https://news.example.org/".to_owned(),
-            style: "/style-1.css".to_owned(),
-            feeds: vec![FeedLink {
-                title: "Atom".to_owned(),
-                url: "https://news.example.org/atom.xml".to_owned(),
-                media_type: "application/atom+xml".to_owned(),
-            }],
-        }
-    }
-
-    fn line(year: i32) -> IssueLine {
-        IssueLine {
-            title: "<script>".to_owned(),
-            url: format!("https://news.example.org/{year}/"),
-            date: format!("{year}-03-12"),
-            date_words: format!("12 March {year}"),
-            year,
-            summary: "One & two".to_owned(),
-        }
-    }
-
-    fn issue_page() -> IssuePage {
-        IssuePage {
-            frame: frame(),
-            issue: line(2026),
-            authors: vec!["A".to_owned(), "B".to_owned()],
-            tags: vec!["c".to_owned()],
-            image: Some("https://news.example.org/files/lead.png".to_owned()),
-            html: "<p>Content</p>".to_owned(),
-            previous: Some(line(2025)),
-            next: None,
-            subscribe: "/subscribe".to_owned(),
-            cadences: vec![("weekly".to_owned(), "Weekly".to_owned())],
-        }
-    }
-
-    fn every_page() -> Vec<String> {
-        let templates = Templates::load(None).unwrap();
-        let style = "/style-1.css".to_owned();
-        let cadences = vec![("each".to_owned(), "Each".to_owned()), ("weekly".to_owned(), "Weekly".to_owned())];
-        let issues = vec![line(2026), line(2026), line(2025)];
-        let home = Home { frame: frame(), issues, subscribe: "/subscribe".to_owned(), cadences };
-        let notice = Notice {
-            frame: None,
-            style: style.clone(),
-            heading: "<h>".to_owned(),
-            paragraphs: vec!["<p>".to_owned()],
-            button: Some("Confirm".to_owned()),
-        };
-        let mail = OutboxLine {
-            url: "/1".to_owned(),
-            subject: String::new(),
-            to: "a@example.org".to_owned(),
-            date: String::new(),
-        };
-        let index =
-            Index { style: style.clone(), newsletters: vec![("A".to_owned(), "B".to_owned(), "/a/".to_owned())] };
-        let outbox = OutboxPage { style: style.clone(), mails: vec![mail.clone()] };
-        let letter = MailPage {
-            style,
-            line: mail,
-            html_url: "/1.html".to_owned(),
-            text: "<text>".to_owned(),
-            source: "<source>".to_owned(),
-            back: "/".to_owned(),
-        };
-        vec![
-            home.render(&templates).unwrap(),
-            Home { issues: vec![], ..home }.render(&templates).unwrap(),
-            issue_page().render(&templates).unwrap(),
-            Notice { frame: Some(frame()), ..notice.clone() }.render(&templates).unwrap(),
-            notice.render(&templates).unwrap(),
-            index.render(&templates).unwrap(),
-            outbox.render(&templates).unwrap(),
-            letter.render(&templates).unwrap(),
-        ]
-    }
-
-    #[test]
-    fn no_page_needs_a_script_an_inline_style_or_another_host() {
-        for page in every_page() {
-            for forbidden in
-                ["<script", "<style", "style=", " onclick", "http://", "<h>", "<text>", "<source>", "<Views>"]
-            {
-                assert!(!page.contains(forbidden), "{forbidden} in {page}");
-            }
-            assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"), "{page}");
-            assert!(
-                page.contains("<link rel=\"stylesheet\" href=\"/style-1.css\">") && page.contains("<main"),
-                "{page}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_newsletters_pages_name_its_feeds_for_programs_and_for_people() {
-        let autodiscovery = "<link rel=\"alternate\" type=\"application/atom+xml\" title=\"News &amp; &lt;Views&gt; (Atom)\" href=\"https://news.example.org/atom.xml\">";
-        for page in every_page().iter().take(4) {
-            assert!(page.contains(autodiscovery), "{page}");
-            assert!(page.contains("<a href=\"https://news.example.org/atom.xml\""), "{page}");
-        }
-    }
-
-    #[test]
-    fn the_archive_is_grouped_by_year() {
-        let pages = every_page();
-        let home = pages.first().unwrap();
-        assert_eq!(
-            (home.matches("<h3>").count(), home.matches("<ol>").count(), home.matches("</ol>").count()),
-            (2, 2, 2)
-        );
-        assert_eq!(home.matches("type=\"radio\" name=\"cadence\"").count(), 2);
-        assert!(pages[1].contains("There is no issue yet."));
-    }
-
-    #[test]
-    fn an_issue_is_escaped_but_for_its_content() {
-        let page = issue_page().render(&Templates::load(None).unwrap()).unwrap();
-        assert!(page.contains("<h1>&lt;script&gt;</h1>") && page.contains("\n<p>Content</p>\n"), "{page}");
-        assert!(page.contains("<link rel=\"canonical\" href=\"https://news.example.org/2026/\">"), "{page}");
-        assert!(page.contains("<input type=\"hidden\" name=\"cadence\" value=\"weekly\">"), "{page}");
-        assert!(page.contains("12 March 2026</time> · A, B"), "{page}");
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ammonia::Builder;
 
-use super::{Links, guard, urls};
+use super::{Links, finish, guard, urls};
 
 /// Who reads the HTML.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -158,6 +158,7 @@ pub(super) fn clean(html: &str, audience: Audience, links: &Links, assets: &Asse
     if audience == Audience::Web {
         builder
             .add_generic_attributes(["id"])
+            .add_tag_attributes("code", ["class"])
             .link_rel(Some("noopener noreferrer"))
             .allowed_classes(CLASSES.iter().map(|(tag, names)| (*tag, names.iter().copied().collect())).collect())
             .set_tag_attribute_value("img", "loading", "lazy");
@@ -186,6 +187,7 @@ fn filter(audience: Audience, links: &Links, assets: &Assets) -> Filter {
             Some(Cow::Owned(target.url))
         }
         (_, "width" | "height") => value.trim_end_matches('%').parse::<u16>().is_ok().then_some(Cow::Borrowed(value)),
+        ("code", "class") => value.starts_with(finish::LANGUAGE).then_some(Cow::Borrowed(value)),
         (_, "id") => value.chars().all(|c| c.is_alphanumeric() || "-_.:".contains(c)).then_some(Cow::Borrowed(value)),
         _ => Some(Cow::Borrowed(value)),
     })

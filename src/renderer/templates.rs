@@ -29,16 +29,23 @@ built_in![
     "web/home.html",
     "web/index.html",
     "web/issue.html",
+    "web/list.html",
+    "web/lines.html",
     "web/mail.html",
     "web/notice.html",
     "web/outbox.html",
+    "web/search.html",
     "web/style.css",
+    "web/favicon.svg",
     "web/subscribe.html",
 ];
 
-/// The style sheets are served as they are, not rendered.
+/// Style sheets and the icon are served as they are, not rendered.
 const STYLE: &str = "web/style.css";
 const FEED_STYLE: &str = "web/feed.css";
+const ICON: &str = "web/favicon.svg";
+/// The icon for those that know no drawings; the one file that is no text.
+const OLD_ICON: &str = "web/favicon.ico";
 
 /// The loaded templates.
 #[derive(Debug)]
@@ -46,6 +53,8 @@ pub struct Templates {
     environment: Environment<'static>,
     style: String,
     style_name: String,
+    icon: String,
+    old_icon: Vec<u8>,
     feed_style: String,
 }
 
@@ -87,7 +96,7 @@ impl Templates {
             read(directory, "", &mut files)?;
         }
         let mut environment = environment();
-        let (mut style, mut feed_style) = (String::new(), String::new());
+        let (mut style, mut feed_style, mut icon) = (String::new(), String::new(), String::new());
         for (name, built_in) in BUILT_IN {
             let (path, source) = files
                 .iter()
@@ -95,6 +104,8 @@ impl Templates {
                 .map_or((*name, *built_in), |(_, path, source)| (path.as_str(), source.as_str()));
             if *name == STYLE {
                 source.clone_into(&mut style);
+            } else if *name == ICON {
+                source.clone_into(&mut icon);
             } else if *name == FEED_STYLE {
                 source.clone_into(&mut feed_style);
             } else {
@@ -106,7 +117,13 @@ impl Templates {
         }
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
         let hash: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
-        Ok(Self { environment, style, style_name: format!("style-{hash}.css"), feed_style })
+        let old_icon = match directory.map(|directory| directory.join(OLD_ICON)).filter(|path| path.exists()) {
+            Some(path) => {
+                fs::read(&path).map_err(|error| TemplateError::file(&path, format!("cannot read it: {error}")))?
+            }
+            None => include_bytes!("../../templates/web/favicon.ico").to_vec(),
+        };
+        Ok(Self { environment, style, style_name: format!("style-{hash}.css"), feed_style, icon, old_icon })
     }
 
     /// Renders `name` with a context. `.html` templates escape, `.txt` templates do not.
@@ -122,6 +139,18 @@ impl Templates {
     #[must_use]
     pub fn style(&self) -> &str {
         &self.style
+    }
+
+    /// The icon, as SVG.
+    #[must_use]
+    pub fn icon(&self) -> &str {
+        &self.icon
+    }
+
+    /// The icon, as ICO.
+    #[must_use]
+    pub fn old_icon(&self) -> &[u8] {
+        &self.old_icon
     }
 
     /// The style sheet of feeds that are opened in a browser.
@@ -196,6 +225,8 @@ fn read(directory: &Path, prefix: &str, files: &mut Vec<(String, String, String)
         let name = format!("{prefix}{file}");
         if path.is_dir() {
             read(&path, &format!("{name}/"), files)?;
+        } else if name == OLD_ICON {
+            // Read by itself, since it is no text.
         } else if BUILT_IN.iter().any(|(known, _)| *known == name) {
             let source = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
             files.push((name, path.display().to_string(), source));

@@ -10,13 +10,13 @@ use super::sql::{args, markers};
 use super::value::Value;
 use super::{FacetCount, IssueHead, Store, StoreError};
 use crate::feed::plan::Line;
-use crate::issue::Revision;
+use crate::issue::{Revision, search};
 use crate::types::{Facet, FacetId, FacetKind, IssueId, NewsletterId, Slug};
 
 /// Every column of the head of an issue, as [`head`] reads them.
 macro_rules! head_columns {
     () => {
-        "i.issue, i.slug, i.news_at, r.title, r.written, r.summary, r.url, r.path"
+        "i.issue, i.slug, i.news_at, r.title, r.written, r.summary, r.url, r.path, r.updated_at"
     };
 }
 
@@ -80,6 +80,34 @@ impl Store {
         self.pool.fetch_all(sql, values).await?.iter().map(head).collect()
     }
 
+    /// Published issues that have all terms of a question, at most `limit`: those with all of them in the title first, then the
+    /// newest. None for a question without terms.
+    pub async fn search(
+        &self,
+        newsletter: &NewsletterId,
+        question: &str,
+        limit: u32,
+    ) -> Result<Vec<IssueHead>, StoreError> {
+        let mut patterns = search::patterns(question);
+        if patterns.is_empty() {
+            return Ok(Vec::new());
+        }
+        patterns.resize(search::TERMS, "%".to_owned());
+        let sql = concat!(
+            "SELECT ",
+            head_columns!(),
+            newest!(),
+            "JOIN search s ON s.newsletter = i.newsletter AND s.issue = i.issue WHERE s.newsletter = $1 AND i.published = 1 \
+             AND s.words LIKE $3 AND s.words LIKE $4 AND s.words LIKE $5 AND s.words LIKE $6 \
+             AND s.words LIKE $7 AND s.words LIKE $8 AND s.words LIKE $9 AND s.words LIKE $10 \
+             ORDER BY CASE WHEN s.title LIKE $3 AND s.title LIKE $4 AND s.title LIKE $5 AND s.title LIKE $6 \
+             AND s.title LIKE $7 AND s.title LIKE $8 AND s.title LIKE $9 AND s.title LIKE $10 THEN 0 ELSE 1 END, \
+             i.written_at DESC, i.issue DESC LIMIT $2"
+        );
+        let values = args![newsletter, limit].into_iter().chain(patterns.into_iter().map(Value::from)).collect();
+        self.pool.fetch_all(sql, values).await?.iter().map(head).collect()
+    }
+
     /// The tags and authors of published issues: tags first, each kind in the order of slugs. Of several names that are one
     /// facet, the one that sorts first (capitals do) stands for it.
     pub async fn facets(&self, newsletter: &NewsletterId) -> Result<Vec<FacetCount>, StoreError> {
@@ -136,6 +164,7 @@ fn head(row: &Row) -> Result<IssueHead, StoreError> {
         url: row.text("url")?,
         path: row.text("path")?,
         news_at: row.maybe_time("news_at")?,
+        updated: row.time("updated_at")?,
     })
 }
 

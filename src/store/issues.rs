@@ -108,6 +108,13 @@ impl Store {
         row.map(|row| row.text("url")).transpose()
     }
 
+    /// Every former path that leads to a published issue.
+    pub async fn aliases(&self, newsletter: &NewsletterId) -> Result<Vec<String>, StoreError> {
+        let sql = "SELECT DISTINCT a.path FROM alias a JOIN issue i ON i.newsletter = a.newsletter AND i.issue = a.issue \
+             WHERE a.newsletter = $1 AND i.published = 1 ORDER BY a.path";
+        self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(|row| row.text("path")).collect()
+    }
+
     /// Whether a published issue shows this file.
     pub async fn shows_asset(&self, newsletter: &NewsletterId, path: &str) -> Result<bool, StoreError> {
         let sql = "SELECT a.issue FROM asset a JOIN issue i ON i.newsletter = a.newsletter AND i.issue = a.issue \

@@ -108,6 +108,8 @@ pub struct IssueHead {
     pub path: String,
     /// When it became news; `None` for archive.
     pub news_at: Option<DateTime<Utc>>,
+    /// When its content last changed.
+    pub updated: DateTime<Utc>,
 }
 
 /// A tag or an author with how many published issues it has.

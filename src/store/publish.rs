@@ -7,6 +7,7 @@ use super::issues::{revision, revision_columns};
 use super::sql::{Fault, Tx, args, write};
 use super::{Publication, PublishedIssue, Store, StoreError};
 use crate::issue::news::Mail;
+use crate::issue::search::{self, Words};
 use crate::issue::{Content, Revision};
 use crate::types::{Facet, FacetId, Finding, IssueId, NewsletterId};
 
@@ -115,6 +116,7 @@ async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>
         tx.execute(sql, args![&new.newsletter, path, &new.issue]).await?;
     }
     write_facets(tx, new).await?;
+    write_words(tx, new).await?;
     // Where a document was found is no concern of readers.
     let shown =
         |r: &Revision| Revision { path: String::new(), commit: String::new(), blob: String::new(), ..r.clone() };
@@ -129,6 +131,13 @@ async fn write_facets(tx: &mut Tx, new: &Revision) -> Result<(), Fault> {
         tx.execute(sql, values).await?;
     }
     Ok(())
+}
+
+async fn write_words(tx: &mut Tx, new: &Revision) -> Result<(), Fault> {
+    let Words { title, all } = search::words(new);
+    let sql = "INSERT INTO search (newsletter, issue, title, words) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (newsletter, issue) DO UPDATE SET title = excluded.title, words = excluded.words";
+    tx.execute(sql, args![&new.newsletter, &new.issue, title, all]).await.map(|_| ())
 }
 
 /// Where the issue stands with mail. What an operator decided since the watcher looked is not undone.

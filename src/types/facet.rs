@@ -136,25 +136,46 @@ fn ascii(name: &str) -> (String, bool) {
             '+' => words.push_str(" plus "),
             // C# is a language, #rust is a habit.
             '#' if words.ends_with(|before: char| before.is_ascii_alphanumeric()) => words.push_str(" sharp "),
-            // Letters that no decomposition turns into ASCII.
-            'ß' => words.push_str("ss"),
-            'æ' => words.push_str("ae"),
-            'œ' => words.push_str("oe"),
-            'ø' => words.push('o'),
-            'ł' => words.push('l'),
-            'đ' | 'ð' => words.push('d'),
-            'þ' => words.push_str("th"),
-            'ı' => words.push('i'),
             '\u{2010}'..='\u{2027}' | '«' | '»' | '·' => words.push(' '),
             c if c.is_ascii() => words.push(c),
             c if c.is_whitespace() => words.push(' '),
-            _ => {
-                whole = false;
-                words.push(' ');
-            }
+            c => match plain(c) {
+                Some(letters) => words.push_str(letters),
+                None => {
+                    whole = false;
+                    words.push(' ');
+                }
+            },
         }
     }
     (words, whole)
+}
+
+/// A text in lower case and without accents: what people mean when they type it.
+pub(crate) fn folded(text: &str) -> String {
+    let mut folded = String::with_capacity(text.len());
+    for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
+        match plain(c) {
+            Some(letters) => folded.push_str(letters),
+            None => folded.push(c),
+        }
+    }
+    folded
+}
+
+/// Letters that no decomposition turns into ASCII.
+fn plain(c: char) -> Option<&'static str> {
+    Some(match c {
+        'ß' => "ss",
+        'æ' => "ae",
+        'œ' => "oe",
+        'ø' => "o",
+        'ł' => "l",
+        'đ' | 'ð' => "d",
+        'þ' => "th",
+        'ı' => "i",
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod slug;
 mod token;
 
 pub use address::{AddressError, AddressKey, EmailAddress, Mailbox};
+pub(crate) use facet::folded;
 pub use facet::{Facet, FacetId, FacetKind};
 pub use finding::{Finding, Place, Rule};
 pub(crate) use id::base32;

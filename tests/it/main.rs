@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::print_stderr)] // all of this is tests; clippy's own allowance ends at functions marked #[test]
 
 mod accidents;
+mod archive;
 mod bad_input;
+mod browsing;
 mod command_line;
 mod content;
 mod delivery;
@@ -15,6 +17,7 @@ mod pages;
 mod publishing;
 mod readers;
 mod replay;
+mod still;
 mod store;
 mod subscribing;
 mod tour;
@@ -23,6 +26,8 @@ mod web;
 mod webhook;
 mod websub;
 
+#[path = "../support/browser.rs"]
+mod browser;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/sink.rs"]

@@ -1,0 +1,113 @@
+//! The site as files: complete, at home on any file server, and without what needs someone who answers.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::harness::{Backend, TestApp, tidings};
+
+async fn site() -> TestApp {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    for n in 1..=40 {
+        app.write_issue(
+            &format!("old-{n}.md"),
+            &format!("Number {n}"),
+            &format!("20{:02}-03-01", n % 3 + 20),
+            "Old *news*.",
+        );
+    }
+    let head = "title: Moved\ndate: 2026-02-20\ntags: [Release, 周刊]\naliases: [/2026/old-name.html, /2026/older]\nimage: chart.png";
+    std::fs::write(app.path("issues/moved.md"), format!("---\n{head}\n---\n\n![a](chart.png) [b](a b.txt)\n")).unwrap();
+    std::fs::write(app.path("issues/chart.png"), b"\x89PNG\r\n\x1a\n").unwrap();
+    std::fs::write(app.path("issues/a b.txt"), "text").unwrap();
+    app.watch().await.unwrap();
+    app
+}
+
+fn render(app: &TestApp) -> String {
+    let output = tidings(app.directory.path()).args(["--config", "tidings.toml", "render", "site"]).output().unwrap();
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert!(output.status.success(), "{errors}");
+    errors
+}
+
+/// Every file below a directory, as paths relative to it.
+fn files(root: &Path, below: &Path, found: &mut BTreeSet<String>) {
+    for entry in std::fs::read_dir(below).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => files(root, &path, found),
+            false => drop(found.insert(path.strip_prefix(root).unwrap().to_str().unwrap().to_owned())),
+        }
+    }
+}
+
+fn written(app: &TestApp) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    files(&app.path("site"), &app.path("site"), &mut found);
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_link_of_a_static_site_leads_to_a_file() {
+    let app = site().await;
+    assert_eq!(render(&app), "");
+    let written = written(&app);
+    for file in [
+        "index.html",
+        "robots.txt",
+        "sitemap.xml",
+        "favicon.ico",
+        "favicon.svg",
+        "weekly/index.html",
+        "weekly/atom.xml",
+        "weekly/rss.xml",
+        "weekly/feed.json",
+        "weekly/issues/old-40/index.html",
+        "weekly/archive/2021/index.html",
+        "weekly/tags/release/index.html",
+        "weekly/authors/the-editors/index.html",
+        "weekly/2026/old-name.html",
+        "weekly/2026/older/index.html",
+        "weekly/files/chart.png",
+        "weekly/mail.eml",
+    ] {
+        assert!(written.contains(file), "{file} is not in {written:#?}");
+    }
+    let mut links = 0;
+    for file in written.iter().filter(|file| file.ends_with(".html") && !file.ends_with("mail.html")) {
+        let html = std::fs::read_to_string(app.path("site").join(file)).unwrap();
+        assert!(!html.contains("<form"), "{file} has a form that nobody answers");
+        for attribute in html.split(['"', ' ']).filter(|text| text.starts_with(&app.url) || text.starts_with('/')) {
+            let path = attribute.strip_prefix(&app.url).unwrap_or(attribute).split('#').next().unwrap();
+            if !path.starts_with('/') || path.starts_with("//") || path == "/>" {
+                continue;
+            }
+            let path = path.trim_start_matches('/').replace("%20", " ");
+            let there = [path.clone(), format!("{path}index.html"), format!("{path}/index.html")];
+            assert!(there.iter().any(|file| written.contains(file)), "{file} links to {path:?}, which is no file");
+            links += 1;
+        }
+    }
+    assert!(links > 500, "{links} links were looked at");
+    let moved = std::fs::read_to_string(app.path("site/weekly/2026/older/index.html")).unwrap();
+    assert!(moved.contains(&format!("content=\"0; url={}/weekly/issues/moved\"", app.url)), "{moved}");
+    let served = app.get("/weekly/atom.xml").await.body;
+    assert_eq!(std::fs::read_to_string(app.path("site/weekly/atom.xml")).unwrap(), served, "the same bytes as served");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_run_removes_what_is_no_longer_published_and_touches_nothing_else() {
+    let app = site().await;
+    render(&app);
+    std::fs::write(app.path("site/CNAME"), "news.example").unwrap();
+    let before = std::fs::metadata(app.path("site/weekly/issues/old-2/index.html")).unwrap().modified().unwrap();
+    std::fs::remove_file(app.path("issues/moved.md")).unwrap();
+    render(&app);
+    let after = written(&app);
+    for gone in ["weekly/issues/moved/index.html", "weekly/2026/older/index.html", "weekly/files/chart.png"] {
+        assert!(!after.contains(gone), "{gone}");
+    }
+    assert!(after.contains("CNAME") && !app.path("site/weekly/tags").exists());
+    let now = std::fs::metadata(app.path("site/weekly/issues/old-2/index.html")).unwrap().modified().unwrap();
+    assert_eq!(now, before, "a page that did not change keeps its time");
+}
