@@ -11,6 +11,7 @@ mod feeds;
 mod harness;
 mod kill;
 mod malicious;
+mod pages;
 mod publishing;
 mod readers;
 mod replay;

@@ -16,6 +16,7 @@ on_both! {
     feeds_and_archive_come_newest_date_first
     tags_and_authors_are_facets_of_published_issues
     a_feed_is_planned_from_its_lines_and_reads_the_issues_it_needs
+    a_part_that_goes_ahead_is_seen_like_any_change_and_of_a_first_reading_not_before_its_end
     holds_are_replaced_by_each_reading
     news_stays_a_candidate_until_a_mailing_holds_it
     a_failed_look_is_noted_and_a_good_one_clears_it
@@ -215,6 +216,22 @@ async fn a_feed_is_planned_from_its_lines_and_reads_the_issues_it_needs(w: World
     assert_eq!(read(&["a", "c", "b"]).await, ["c", "b", "a"]);
     assert_eq!(read(&["a", "nobody"]).await, ["a"]);
     assert_eq!(read(&[]).await, [""; 0]);
+}
+
+async fn a_part_that_goes_ahead_is_seen_like_any_change_and_of_a_first_reading_not_before_its_end(w: World) {
+    let one = revision(&w, "one", 1);
+    w.store.publish_part(&w.newsletter, &[published(one.clone(), false)], now()).await.unwrap();
+    assert_eq!(w.store.source_state(&w.newsletter).await.unwrap(), None, "nobody has read a baseline yet");
+    w.store.publish(&publication(&w, now(), vec![published(revision(&w, "two", 2), false)])).await.unwrap();
+    assert_eq!(w.store.newest_revisions(&w.newsletter, 10).await.unwrap().len(), 2);
+    let changed = async || w.store.source_state(&w.newsletter).await.unwrap().unwrap().changed_at;
+    let before = changed().await;
+    let later = now() + Duration::hours(1);
+    w.store.publish_part(&w.newsletter, &[published(one.clone(), false)], later).await.unwrap();
+    assert_eq!(changed().await, before, "it is what it was");
+    let edited = Revision { title: "Edited".into(), number: 2, ..one };
+    w.store.publish_part(&w.newsletter, &[published(edited, false)], later).await.unwrap();
+    assert_eq!(changed().await, later, "feeds follow, also when nothing else comes of the reading");
 }
 
 async fn holds_are_replaced_by_each_reading(w: World) {
