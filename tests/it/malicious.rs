@@ -30,7 +30,7 @@ impl Attack {
         let repository = TempDir::new().unwrap();
         git(repository.path(), &["init", "--quiet"]);
         let configuration = format!(
-            "[newsletters.weekly]\ntitle = \"W\"\nfrom = \"w@news.example\"\nsource.git = {:?}\nfeed_entries = 1000\n\
+            "[newsletters.weekly]\ntitle = \"W\"\nfrom = \"w@news.example\"\nsource.git = {:?}\nfeed_entries = 1000\nfeed_kilobytes = 65536\n\
              cadences.mondays = {{ title = \"M\", cron = \"0 9 * * 1\" }}\n",
             repository.path().display().to_string()
         );

@@ -32,7 +32,7 @@ impl Replay {
         }
         commit(source.path(), "the archive");
         let extra = format!(
-            "[newsletters.weekly]\ntitle = \"W\"\nfrom = \"w@news.example\"\nfeed_entries = 1000\n\
+            "[newsletters.weekly]\ntitle = \"W\"\nfrom = \"w@news.example\"\nfeed_entries = 1000\nfeed_kilobytes = 65536\n\
              [newsletters.weekly.source]\ngit = {:?}\nfolder = \"posts\"\n\
              [newsletters.weekly.cadences.mondays]\ntitle = \"M\"\ncron = \"0 * * * *\"\n",
             source.path().display().to_string()
