@@ -132,6 +132,7 @@ CREATE TABLE subscription (
     requested_at    BIGINT NOT NULL,
     confirmed_at    BIGINT,           -- last time
     unsubscribed_at BIGINT,           -- last time; empty again only when the person confirms again
+    fields          TEXT   NOT NULL,  -- what the person told about themselves, JSON object of texts; empty when they leave
     PRIMARY KEY (bucket, subscriber_id, newsletter, cadence)
 );
 

@@ -1,6 +1,9 @@
 //! Wiring: opens the ports, starts the roles, and shuts them down in order.
 
+mod keys;
 mod loops;
+
+pub use keys::{private_file, signers};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,6 +21,7 @@ use crate::config::{self, Config};
 use crate::content::Source;
 use crate::housekeeper::Housekeeper;
 use crate::http::{self, Web};
+use crate::message::Signers;
 use crate::renderer::Templates;
 use crate::scheduler::Scheduler;
 use crate::sender::Sender;
@@ -53,6 +57,8 @@ pub struct App {
     pub templates: Arc<Templates>,
     /// The content source of each newsletter.
     pub sources: BTreeMap<NewsletterId, Arc<Source>>,
+    /// What signs mail.
+    pub signers: Arc<Signers>,
     /// Time.
     pub clock: Clock,
     /// Randomness.
@@ -103,8 +109,9 @@ impl App {
     pub async fn open(config: Config, clock: Clock, chance: Chance) -> anyhow::Result<Self> {
         let templates = Arc::new(Templates::load(config.templates.as_deref())?);
         let sources = open_sources(&config)?;
+        let signers = Arc::new(signers(&config)?);
         let store = Store::open(&config.database.url, &chance).await?;
-        Ok(Self { config: Arc::new(config), store, templates, sources, clock, chance })
+        Ok(Self { config: Arc::new(config), store, templates, sources, signers, clock, chance })
     }
 
     /// The web face.
@@ -149,6 +156,7 @@ impl App {
         Ok(Sender {
             store: self.store.clone(),
             transport: Transport::new(&self.config.mail),
+            signers: Arc::clone(&self.signers),
             in_doubt: self.config.mail.in_doubt,
             patience: self.config.mail.patience,
             clock: self.clock.clone(),

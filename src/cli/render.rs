@@ -18,7 +18,7 @@ use crate::feed::Format;
 use crate::http;
 use crate::letters;
 use crate::message::{Compiled, PREFERENCES_TOKEN, Recipient, UNSUBSCRIBE_TOKEN};
-use crate::types::{EmailAddress, MailingId, Secret, SubscriberId};
+use crate::types::{EmailAddress, Fields, MailingId, Secret, SubscriberId};
 
 /// Write all feeds and pages, and the newest digest, as files, without a database.
 ///
@@ -93,8 +93,10 @@ impl Render {
             subscriber: SubscriberId::from_bytes([0; 10]),
             address,
             request: 0,
+            fields: Fields::default(),
         };
-        let message = Compiled::new(MailingId::from_bytes([0; 10]), &letter, app.store.key())?.splice(&recipient);
+        let mailing = MailingId::from_bytes([0; 10]);
+        let message = Compiled::new(mailing, &letter, app.store.key(), &app.signers)?.splice(&recipient)?;
         let below = |name: &str| format!("{}/{name}", newsletter.id);
         self.put(&below("mail.eml"), &message.bytes)?;
         let shown = |part: &str| part.replace(UNSUBSCRIBE_TOKEN, "token").replace(PREFERENCES_TOKEN, "token");

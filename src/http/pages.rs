@@ -13,6 +13,7 @@ use crate::issue::Revision;
 use crate::renderer::pages::{Home, Index, IssueLine, IssuePage};
 use crate::site;
 use crate::store::IssueHead;
+use crate::types::Fields;
 
 /// `GET /`: the newsletters, or the home of the only one.
 pub(super) async fn front(State(web): State<Web>, headers: HeaderMap) -> Result<Response, Error> {
@@ -48,6 +49,7 @@ pub(super) async fn home(
         issues: archive.iter().map(line).collect(),
         subscribe: parts::subscribe_path(&web, newsletter),
         cadences: parts::cadences(newsletter),
+        fields: parts::fields(newsletter, &Fields::default()),
     };
     Ok(answer::page(&headers, home.render(web.templates())?))
 }
@@ -81,6 +83,7 @@ pub(super) async fn issue(
         next: newer.map(line),
         subscribe: parts::subscribe_path(&web, newsletter),
         cadences: parts::cadences(newsletter),
+        fields: parts::fields(newsletter, &Fields::default()),
     };
     Ok(answer::page(&headers, page.render(web.templates())?))
 }

@@ -10,6 +10,7 @@ use crate::config::Newsletter;
 use crate::feed::Format;
 use crate::renderer::pages::{FeedLink, Frame};
 use crate::site;
+use crate::types::{FieldName, Fields};
 
 /// `GET /style-HASH.css`
 pub(super) async fn style(State(web): State<Web>, headers: HeaderMap) -> Response {
@@ -60,6 +61,14 @@ pub(super) fn frame(web: &Web, newsletter: &Newsletter, language: &str) -> Frame
 /// name the reader used for it.
 pub(super) fn subscribe_path(web: &Web, newsletter: &Newsletter) -> String {
     site::subscribe(&web.config().server.url, &newsletter.id).path().to_owned()
+}
+
+/// What the newsletter asks subscribers about themselves: name, label, and what is known.
+pub(super) fn fields(newsletter: &Newsletter, known: &Fields) -> Vec<(String, String, String)> {
+    let field = |name: &FieldName| {
+        (name.as_str().to_owned(), name.label(), known.get(name.as_str()).unwrap_or_default().to_owned())
+    };
+    newsletter.fields.iter().map(field).collect()
 }
 
 /// The choices of the subscribe form.

@@ -1,6 +1,8 @@
 //! The page where a subscriber changes how often mail comes, or ends it. The token in the URL is all the authority there is;
 //! GET shows, POST changes.
 
+use std::collections::BTreeMap;
+
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::http::{StatusCode, header};
@@ -11,11 +13,11 @@ use super::Web;
 use super::answer::{HTML, NEVER};
 use super::error::Error;
 use super::parts;
-use super::subscriptions::{bad_link, gone, unreadable, unsubscribed, wrong};
+use super::subscriptions::{bad_link, gone, told_fields, unreadable, unsubscribed, wrong};
 use crate::config::Newsletter;
 use crate::renderer::pages::PreferencesPage;
 use crate::site;
-use crate::subscription::{Consent, ConsentSource, State as Life, Subscription};
+use crate::subscription::{Choice, Consent, ConsentSource, State as Life, Subscription};
 use crate::types::{Preferences, Scope, Token};
 
 /// The choice that ends the subscription. No cadence can have this name.
@@ -23,8 +25,10 @@ const NOTHING: &str = "-";
 
 /// The fields of the form.
 #[derive(Debug, Deserialize)]
-pub(super) struct Fields {
+pub(super) struct Chosen {
     cadence: String,
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
 }
 
 /// `GET /{newsletter}/preferences/{token}`
@@ -44,28 +48,33 @@ pub(super) async fn show(
 pub(super) async fn change(
     State(web): State<Web>,
     Path((name, token)): Path<(String, String)>,
-    form: Result<Form<Fields>, FormRejection>,
+    form: Result<Form<Chosen>, FormRejection>,
 ) -> Result<Response, Error> {
     let newsletter = web.newsletter(&name)?;
-    let Form(fields) = form.map_err(unreadable)?;
+    let Form(chosen) = form.map_err(unreadable)?;
     let subscription = match self::subscription(&web, newsletter, &token).await? {
         Found::Confirmed(subscription) => subscription,
         Found::Gone => return gone(&web, newsletter),
         Found::BadLink => return bad_link(&web, newsletter),
     };
-    let Subscription { bucket, subscriber, .. } = subscription;
     let now = web.clock().now();
-    if fields.cadence == NOTHING {
+    if chosen.cadence == NOTHING {
+        let Subscription { bucket, subscriber, .. } = subscription;
         let ended = web.store().unsubscribe(&newsletter.id, bucket, subscriber, now).await?;
         return unsubscribed(&web, newsletter, ended);
     }
-    let Some(cadence) = newsletter.cadences.iter().find(|cadence| cadence.id.as_str() == fields.cadence) else {
+    let Some(cadence) = newsletter.cadences.iter().find(|cadence| cadence.id.as_str() == chosen.cadence) else {
         return wrong(&web, newsletter, "How often you want mail is not one of the choices.");
+    };
+    let fields = match told_fields(newsletter, &chosen.others) {
+        Ok(fields) => fields,
+        Err(error) => return wrong(&web, newsletter, &format!("{error}.")),
     };
     let base = &web.config().server.url;
     let note = format!("the preferences page of {}", site::home(base, &newsletter.id));
     let consent = Consent { source: ConsentSource::Form, note };
-    let changed = web.store().choose(&newsletter.id, &cadence.id, (bucket, subscriber), &consent, now).await?;
+    let choice = Choice { cadence: cadence.id.clone(), fields, now, consent };
+    let changed = web.store().choose(&subscription, &choice).await?;
     tracing::info!(newsletter = %newsletter.id, cadence = %cadence.id, changed, "a subscriber chose");
     // Read again: what the page shows is what holds, whoever else changed it meanwhile.
     match self::subscription(&web, newsletter, &token).await? {
@@ -104,6 +113,7 @@ fn page(
         cadences: parts::cadences(newsletter),
         chosen: subscription.cadence.to_string(),
         nothing: NOTHING,
+        fields: parts::fields(newsletter, &subscription.fields),
         done,
     };
     let html = page.render(web.templates())?;

@@ -43,6 +43,8 @@ pub struct Home {
     pub subscribe: String,
     /// The choices of the form: name and title; with one there is nothing to choose.
     pub cadences: Vec<(String, String)>,
+    /// What the form asks for besides: name, label and an empty text.
+    pub fields: Vec<(String, String, String)>,
 }
 
 /// A line of the archive.
@@ -85,6 +87,8 @@ pub struct IssuePage {
     pub subscribe: String,
     /// The choices of the form.
     pub cadences: Vec<(String, String)>,
+    /// What the form asks for besides.
+    pub fields: Vec<(String, String, String)>,
 }
 
 /// `web/notice.html`: one message, and maybe one button. Confirm, unsubscribe, their results, and errors.
@@ -113,6 +117,8 @@ pub struct PreferencesPage {
     pub chosen: String,
     /// What the form says in place of a cadence to end the subscription.
     pub nothing: &'static str,
+    /// What the newsletter asks for: name, label and what is known.
+    pub fields: Vec<(String, String, String)>,
     /// What was just changed, if anything.
     pub done: Option<String>,
 }
@@ -229,6 +235,7 @@ mod tests {
             next: None,
             subscribe: "/subscribe".to_owned(),
             cadences: vec![("weekly".to_owned(), "Weekly".to_owned())],
+            fields: vec![("name".to_owned(), "Name".to_owned(), String::new())],
         }
     }
 
@@ -242,9 +249,10 @@ mod tests {
             cadences: cadences.clone(),
             chosen: "weekly".to_owned(),
             nothing: "-",
+            fields: vec![("name".to_owned(), "Name".to_owned(), "\"><h>".to_owned())],
             done: Some("<h>".to_owned()),
         };
-        let home = Home { frame: frame(), issues, subscribe: "/subscribe".to_owned(), cadences };
+        let home = Home { frame: frame(), issues, subscribe: "/subscribe".to_owned(), cadences, fields: vec![] };
         let notice = Notice {
             frame: None,
             style: style.clone(),

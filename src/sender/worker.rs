@@ -10,7 +10,7 @@ use super::recorder::Recorder;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::delivery::{self, Attempt, Outcome, Patience, Phase, Reply};
-use crate::message::{Compiled, Message, Recipient};
+use crate::message::{Compiled, ComposeError, Message, Recipient};
 use crate::store::{Appended, Entry, Event, LeaseLost, Pending, Store};
 use crate::transport::{Announced, Connection, Envelope, Round, Transport, TransportError};
 use crate::types::{Bucket, EmailAddress, MailingId};
@@ -182,7 +182,14 @@ impl Worker {
                 Job::Hold(pending) => entry(&pending, Event::Held),
                 Job::Skip(pending, reason) => entry(&pending, Event::Skipped(reason)),
                 Job::Send(pending) => match EmailAddress::parse(&pending.address) {
-                    Ok(address) => return Ok(Some(self.compose(pending, address))),
+                    Ok(address) => match self.compose(&pending, address) {
+                        Ok(message) => return Ok(Some(Parcel { pending, message })),
+                        Err(error) => {
+                            tracing::error!(mailing = %self.mailing, %error, "a message cannot be composed; trying again");
+                            self.queue.put_back(pending).await;
+                            return Ok(None);
+                        }
+                    },
                     Err(error) => entry(&pending, Event::Skipped(format!("the stored address is not one: {error}"))),
                 },
             };
@@ -190,11 +197,10 @@ impl Worker {
         }
     }
 
-    fn compose(&self, pending: Pending, address: EmailAddress) -> Parcel {
-        let recipient =
-            Recipient { bucket: self.bucket, subscriber: pending.subscriber, address, request: pending.request };
-        let message = self.compiled.splice(&recipient);
-        Parcel { pending, message }
+    fn compose(&self, pending: &Pending, address: EmailAddress) -> Result<Message, ComposeError> {
+        let Pending { subscriber, request, fields, .. } = pending;
+        let (subscriber, request, fields) = (*subscriber, *request, fields.clone());
+        self.compiled.splice(&Recipient { bucket: self.bucket, subscriber, address, request, fields })
     }
 
     /// What the answer to a content means for the ledger, and for the session.

@@ -12,6 +12,7 @@ mod kill;
 mod malicious;
 mod publishing;
 mod replay;
+mod signing;
 mod store;
 mod subscribing;
 mod tour;
@@ -19,6 +20,8 @@ mod transport;
 mod web;
 mod webhook;
 
+#[path = "../support/postfix.rs"]
+mod postfix;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/sink.rs"]

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tidings::subscription::State;
+use tidings::subscription::{State, Subscription};
+use tidings::types::{Fields, Preferences, Scope, Token};
 
 use crate::harness::{Backend, TestApp, on_both};
 
@@ -203,4 +204,56 @@ async fn cadences(app: &TestApp) -> Vec<String> {
     let page = app.app().store.list(None, None, 100).await.unwrap();
     let confirmed = page.into_iter().filter(|listed| listed.subscription.state == State::Confirmed);
     confirmed.map(|listed| listed.subscription.cadence.to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_tell_about_themselves_is_theirs_to_change_and_goes_with_them() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let extra = format!("[defaults]\nfields = [\"name\"]\n{TWO_CADENCES}");
+        let Some(mut app) = TestApp::start_with(backend, &extra).await else { continue };
+        app.watch().await.unwrap();
+        assert!(app.get("/weekly/").await.body.contains("name=\"name\""), "the form asks");
+        let long = [("email", "ada@reader.example"), ("cadence", "mondays"), ("name", &"x".repeat(101))];
+        assert_eq!(app.post("/weekly/subscribe", &long).await.status, 422);
+        let form = [("email", "ada@reader.example"), ("cadence", "mondays"), ("name", " Ada\r\nBcc: x "), ("age", "3")];
+        app.post("/weekly/subscribe", &form).await;
+        app.send().await;
+        app.post(&app.outbox()[0].link("/confirm/"), &[]).await;
+        assert_eq!(names(&app).await, ["Ada Bcc: x"], "one line, and only what was asked");
+
+        let forged = [("email", "ada@reader.example"), ("cadence", "mondays"), ("name", "Mallory")];
+        app.post("/weekly/subscribe", &forged).await;
+        let other = [("email", "ada@reader.example"), ("cadence", "daily"), ("name", "Mallory")];
+        app.post("/weekly/subscribe", &other).await;
+        assert_eq!(confirmed(&app).await[0].fields.get("name"), Some("Ada Bcc: x"), "nobody else can change it");
+
+        let scope = confirmed(&app).await.remove(0);
+        let token = Token::<Preferences>::mint(
+            app.app().store.key(),
+            &Scope { newsletter: &scope.newsletter, bucket: scope.bucket, subscriber: scope.subscriber, request: 0 },
+        );
+        let link = format!("/weekly/preferences/{token}");
+        assert!(app.get(&link).await.body.contains("value=\"Ada Bcc: x\""));
+        app.post(&link, &[("cadence", "mondays"), ("name", "Ada")]).await;
+        assert_eq!(confirmed(&app).await[0].fields.get("name"), Some("Ada"));
+        app.post(&link, &[("cadence", "daily"), ("name", "Countess")]).await;
+        let now = confirmed(&app).await;
+        assert_eq!((now[0].cadence.as_str(), now[0].fields.get("name")), ("daily", Some("Countess")));
+        app.post(&link, &[("cadence", "-")]).await;
+        let left = app.app().store.list(None, None, 100).await.unwrap();
+        assert!(
+            left.iter()
+                .filter(|l| l.subscription.state == State::Unsubscribed)
+                .all(|l| l.subscription.fields == Fields::default())
+        );
+    }
+}
+
+async fn confirmed(app: &TestApp) -> Vec<Subscription> {
+    let page = app.app().store.list(None, None, 100).await.unwrap();
+    page.into_iter().map(|listed| listed.subscription).filter(|s| s.state == State::Confirmed).collect()
+}
+
+async fn names(app: &TestApp) -> Vec<String> {
+    confirmed(app).await.iter().filter_map(|s| s.fields.get("name").map(str::to_owned)).collect()
 }
