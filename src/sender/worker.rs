@@ -185,7 +185,7 @@ impl Worker {
                     Ok(address) => match self.compose(&pending, address) {
                         Ok(message) => return Ok(Some(Parcel { pending, message })),
                         Err(error) => {
-                            tracing::error!(mailing = %self.mailing, %error, "a message cannot be composed; trying again");
+                            self.pause(&error.to_string()).await;
                             self.queue.put_back(pending).await;
                             return Ok(None);
                         }
@@ -215,7 +215,7 @@ impl Worker {
             Outcome::Refused { suppress } => (Event::Refused { suppress, reply }, Next::GoOn),
             Outcome::TryLater => (Event::Deferred { retry_at: now + BUSY_RETRY, reply }, Next::Leave),
             Outcome::OurFault => {
-                self.pause(&reply).await;
+                self.pause(&refusal(&reply)).await;
                 (Event::Deferred { retry_at: now, reply }, Next::Leave)
             }
         }
@@ -227,7 +227,7 @@ impl Worker {
             Outcome::Deferred { retry_at } => (Some(entry(&pending, Event::Deferred { retry_at, reply })), Next::GoOn),
             Outcome::Refused { suppress } => (Some(entry(&pending, Event::Refused { suppress, reply })), Next::GoOn),
             Outcome::OurFault => {
-                self.pause(&reply).await;
+                self.pause(&refusal(&reply)).await;
                 self.queue.put_back(pending).await;
                 (None, Next::Leave)
             }
@@ -246,10 +246,9 @@ impl Worker {
         delivery::decide(phase, reply, &attempt, &self.patience)
     }
 
-    /// The relay blames us: nobody else is tried until an operator has looked.
-    async fn pause(&self, reply: &Reply) {
-        let reason = format!("the relay refuses our mail: {} {}", reply.code, reply.text);
-        match self.store.pause(self.mailing, &reason).await {
+    /// The fault is ours: nobody else is tried until an operator has looked.
+    async fn pause(&self, reason: &str) {
+        match self.store.pause(self.mailing, reason).await {
             Ok(true) => {
                 tracing::error!(mailing = %self.mailing, %reason, "the mailing is paused; mend the cause, then `tidings resume`")
             }
@@ -257,6 +256,10 @@ impl Worker {
             Err(error) => tracing::error!(mailing = %self.mailing, %reason, %error, "the mailing could not be paused"),
         }
     }
+}
+
+fn refusal(reply: &Reply) -> String {
+    format!("the relay refuses our mail: {} {}", reply.code, reply.text)
 }
 
 fn entry(pending: &Pending, event: Event) -> Entry {

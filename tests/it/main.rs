@@ -10,6 +10,7 @@ mod delivery;
 mod harness;
 mod kill;
 mod malicious;
+mod pages;
 mod publishing;
 mod replay;
 mod signing;
