@@ -37,10 +37,7 @@ fn place(newsletter: &Newsletter) -> String {
 }
 
 /// The text of a file that nobody but its owner may read.
-///
-/// # Errors
-/// When it cannot be read, or others may read it.
-pub fn private_file(path: &Path) -> anyhow::Result<String> {
+fn private_file(path: &Path) -> anyhow::Result<String> {
     let shown = path.display();
     let missing = || format!("{shown} cannot be read; `tidings dkim keygen` makes keys");
     // The permissions of the open file, so that nobody can change it in between.

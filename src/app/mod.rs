@@ -3,7 +3,7 @@
 mod keys;
 mod loops;
 
-pub use keys::{private_file, signers};
+pub use keys::signers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -17,7 +17,7 @@ use crate::config::{Config, Newsletter};
 use crate::feed::Format;
 use crate::http;
 use crate::letters;
-use crate::message::{Compiled, PREFERENCES_TOKEN, Recipient, UNSUBSCRIBE_TOKEN};
+use crate::message::{Compiled, PREFERENCES_TOKEN, Recipient, UNSUBSCRIBE_TOKEN, with_fallbacks};
 use crate::types::{EmailAddress, Fields, MailingId, Secret, SubscriberId};
 
 /// Write all feeds and pages, and the newest digest, as files, without a database.
@@ -99,7 +99,8 @@ impl Render {
         let message = Compiled::new(mailing, &letter, app.store.key(), &app.signers)?.splice(&recipient)?;
         let below = |name: &str| format!("{}/{name}", newsletter.id);
         self.put(&below("mail.eml"), &message.bytes)?;
-        let shown = |part: &str| part.replace(UNSUBSCRIBE_TOKEN, "token").replace(PREFERENCES_TOKEN, "token");
+        let shown =
+            |part: &str| with_fallbacks(&part.replace(UNSUBSCRIBE_TOKEN, "token").replace(PREFERENCES_TOKEN, "token"));
         self.put(&below("mail.html"), shown(&letter.html).as_bytes())?;
         self.put(&below("mail.txt"), shown(&letter.text).as_bytes())?;
         Ok(3)

@@ -12,7 +12,7 @@ mod slots;
 
 pub use compile::{Compiled, ComposeError, Message, Recipient};
 pub use dkim::{Algorithm, KeyError, Signers, SigningKey};
-pub use slots::{field_names, field_slot};
+pub use slots::{field_names, field_slot, with_fallbacks};
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};

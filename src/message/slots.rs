@@ -34,8 +34,7 @@ pub fn field_slot(name: &str, fallback: &str) -> String {
 /// The names of the fields that a rendered text has slots for.
 #[must_use]
 pub fn field_names(text: &str) -> Vec<&str> {
-    let name = |rest: &'_ str| rest.find('.').map(|dot| dot);
-    text.split(FIELD).skip(1).filter_map(|rest| rest.get(..name(rest)?)).collect()
+    text.split(FIELD).skip(1).filter_map(|rest| Some(rest.split_once('.')?.0)).collect()
 }
 
 /// A rendered line as people without any value read it.

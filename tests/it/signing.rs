@@ -17,6 +17,7 @@ use crate::postfix::Postfix;
 const VERIFIERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/verifiers");
 
 /// False where a program is missing; an error where it must not be.
+#[allow(clippy::disallowed_methods)] // the tests' own switch
 fn there(found: bool, what: &str) -> bool {
     let all = std::env::var_os("TIDINGS_TEST_ALL").is_some_and(|value| value == "1");
     assert!(found || !all, "{what} is missing; tests/run installs it");
