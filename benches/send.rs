@@ -16,9 +16,9 @@ use chrono::DateTime;
 use sink::{Sink, postfix};
 use tidings::config::{self, InDoubt, Smtp, Tls};
 use tidings::delivery::Patience;
-use tidings::message::{Compiled, Letter, List, Message, Recipient, UNSUBSCRIBE_TOKEN};
+use tidings::message::{Compiled, Letter, List, Message, Recipient, Signers, UNSUBSCRIBE_TOKEN};
 use tidings::transport::{Announced, Envelope, Transport};
-use tidings::types::{Bucket, EmailAddress, InstallKey, MailingId, SubscriberId};
+use tidings::types::{Bucket, EmailAddress, Fields, InstallKey, MailingId, SubscriberId};
 
 /// Size of one message, as `smtp-source -l` takes it and as our letter comes to within a percent.
 const SIZE: usize = 40 * 1024;
@@ -123,12 +123,14 @@ async fn work(transport: Transport, compiled: Arc<Compiled>, next: Arc<AtomicU64
 fn compose(compiled: &Compiled, n: u64) -> Message {
     let mut id = [0; 10];
     id[2..].copy_from_slice(&n.to_be_bytes());
-    compiled.splice(&Recipient {
+    let recipient = Recipient {
         bucket: Bucket::new(0),
         subscriber: SubscriberId::from_bytes(id),
         address: EmailAddress::parse(&format!("reader{n}@example.com")).unwrap(),
         request: 0,
-    })
+        fields: Fields::default(),
+    };
+    compiled.splice(&recipient).unwrap()
 }
 
 /// A letter that comes to a message of [`SIZE`] bytes, give or take a percent.
@@ -140,7 +142,10 @@ fn compiled() -> Compiled {
             newsletter: "weekly".into(),
             from_name: Some("The Weekly".into()),
             from: "news@example.org".into(),
+            sender: None,
             reply_to: None,
+            bounce_domain: None,
+            complaint_address: None,
             return_path: "bounces@example.org".into(),
             subject: "The Weekly, number 42".into(),
             html: format!("{}<p><a href=\"{link}\">Unsubscribe</a></p>\n", html.repeat(lines)),
@@ -155,10 +160,14 @@ fn compiled() -> Compiled {
                 id: "weekly.example.org".into(),
                 title: "The Weekly".into(),
                 unsubscribe: "https://news.example.org/unsubscribe/".into(),
+                unsubscribe_address: None,
+                help: "https://news.example.org/preferences/".into(),
+                owner: "editor@example.org".into(),
                 archive: "https://news.example.org/".into(),
+                archived_at: None,
             }),
         };
-        Compiled::new(MailingId::from_bytes([5; 10]), &letter, &InstallKey::new(&[1; 32])).unwrap()
+        Compiled::new(MailingId::from_bytes([5; 10]), &letter, &InstallKey::new(&[1; 32]), &Signers::default()).unwrap()
     };
     (1..).map(compile).find(|compiled| compose(compiled, 0).bytes.len() >= SIZE).unwrap()
 }

@@ -160,6 +160,7 @@ CREATE TABLE subscription (
     requested_at    BIGINT NOT NULL,
     confirmed_at    BIGINT,           -- last time
     unsubscribed_at BIGINT,           -- last time; empty again only when the person confirms again
+    fields          TEXT   NOT NULL,  -- what the person told about themselves, JSON object of texts; empty when they leave
     PRIMARY KEY (bucket, subscriber_id, newsletter, cadence)
 );
 
@@ -185,7 +186,7 @@ CREATE TABLE consent (
     newsletter    TEXT   NOT NULL,
     cadence       TEXT   NOT NULL,
     request       BIGINT NOT NULL,
-    event         TEXT   NOT NULL,  -- requested, confirmed, added, replaced, unsubscribed, removed
+    event         TEXT   NOT NULL,  -- requested, confirmed, chosen, added, replaced, unsubscribed, removed
     source        TEXT   NOT NULL,  -- form, import, operator; empty for what follows from an earlier row
     note          TEXT   NOT NULL,
     at            BIGINT NOT NULL,

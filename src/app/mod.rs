@@ -1,6 +1,9 @@
 //! Wiring: opens the ports, starts the roles, and shuts them down in order.
 
+mod keys;
 mod loops;
+
+pub use keys::signers;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,6 +24,7 @@ use crate::feed::Format;
 use crate::housekeeper::Housekeeper;
 use crate::http::{self, Web};
 use crate::hub::Outside;
+use crate::message::Signers;
 use crate::renderer::Templates;
 use crate::scheduler::Scheduler;
 use crate::sender::Sender;
@@ -62,6 +66,8 @@ pub struct App {
     pub sources: BTreeMap<NewsletterId, Arc<Source>>,
     /// The built site of each newsletter that takes pages from one.
     pub pages: BTreeMap<NewsletterId, Arc<Source>>,
+    /// What signs mail.
+    pub signers: Arc<Signers>,
     /// Time.
     pub clock: Clock,
     /// Randomness.
@@ -127,8 +133,9 @@ impl App {
     pub async fn open(config: Config, clock: Clock, chance: Chance) -> anyhow::Result<Self> {
         let templates = Arc::new(Templates::load(config.templates.as_deref())?);
         let (sources, pages) = (open_sources(&config)?, open_pages(&config)?);
+        let signers = Arc::new(signers(&config)?);
         let store = Store::open(&config.database.url, &chance).await?;
-        Ok(Self { config: Arc::new(config), store, templates, sources, pages, clock, chance })
+        Ok(Self { config: Arc::new(config), store, templates, sources, pages, signers, clock, chance })
     }
 
     /// The web face.
@@ -175,6 +182,7 @@ impl App {
         Ok(Sender {
             store: self.store.clone(),
             transport: Transport::new(&self.config.mail),
+            signers: Arc::clone(&self.signers),
             in_doubt: self.config.mail.in_doubt,
             patience: self.config.mail.patience,
             clock: self.clock.clone(),

@@ -3,6 +3,8 @@
 
 mod check;
 mod config;
+mod csv;
+mod dkim;
 mod health;
 mod issues;
 mod mailings;
@@ -14,6 +16,7 @@ mod send;
 mod serve;
 mod status;
 mod subscribers;
+mod who;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -59,6 +62,11 @@ enum Verb {
     /// List, add, remove, import and export subscribers.
     #[command(subcommand)]
     Subscribers(subscribers::Subscribers),
+    /// Say whom a mail was to, from its return path or its unsubscribe token.
+    Who(who::Who),
+    /// Make keys that sign mail, and show which do.
+    #[command(subcommand)]
+    Dkim(dkim::Dkim),
     /// Print the next occurrences of every cadence.
     Schedule(schedule::Schedule),
     /// Decide about an issue: release it, dismiss it, mail it after all.
@@ -113,6 +121,8 @@ async fn run(verb: Verb, config: Config, json: bool) -> anyhow::Result<ExitCode>
         Verb::Send(verb) => verb.run(config).await,
         Verb::Status(verb) => verb.run(config, json).await,
         Verb::Subscribers(verb) => verb.run(config, json).await,
+        Verb::Who(verb) => verb.run(config, json).await,
+        Verb::Dkim(verb) => verb.run(&config, json),
         Verb::Schedule(verb) => verb.run(&config, json),
         Verb::Issues(verb) => verb.run(config).await,
         Verb::Mailings(verb) => verb.run(config).await,

@@ -15,8 +15,8 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Newsletter};
 use crate::letters;
-use crate::message::{Compiled, Recipient, UNSUBSCRIBE_TOKEN};
-use crate::types::{EmailAddress, MailingId, Secret, SubscriberId};
+use crate::message::{Compiled, PREFERENCES_TOKEN, Recipient, UNSUBSCRIBE_TOKEN, with_fallbacks};
+use crate::types::{EmailAddress, Fields, MailingId, Secret, SubscriberId};
 
 /// Write the whole site (pages, feeds, images) and the newest digest as files, without a database.
 ///
@@ -74,12 +74,16 @@ async fn mail(app: &App, newsletter: &Newsletter, files: &mut Files) -> anyhow::
         subscriber: SubscriberId::from_bytes([0; 10]),
         address,
         request: 0,
+        fields: Fields::default(),
     };
-    let message = Compiled::new(MailingId::from_bytes([0; 10]), &letter, app.store.key())?.splice(&recipient);
+    let mailing = MailingId::from_bytes([0; 10]);
+    let message = Compiled::new(mailing, &letter, app.store.key(), &app.signers)?.splice(&recipient)?;
     let below = |name: &str| format!("{}/{name}", newsletter.id);
     files.put(&below("mail.eml"), &message.bytes)?;
-    files.put(&below("mail.html"), letter.html.replace(UNSUBSCRIBE_TOKEN, "token").as_bytes())?;
-    files.put(&below("mail.txt"), letter.text.replace(UNSUBSCRIBE_TOKEN, "token").as_bytes())?;
+    let shown =
+        |part: &str| with_fallbacks(&part.replace(UNSUBSCRIBE_TOKEN, "token").replace(PREFERENCES_TOKEN, "token"));
+    files.put(&below("mail.html"), shown(&letter.html).as_bytes())?;
+    files.put(&below("mail.txt"), shown(&letter.text).as_bytes())?;
     Ok(())
 }
 

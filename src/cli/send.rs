@@ -14,7 +14,7 @@ use crate::letters;
 use crate::message::{Compiled, Message, Recipient};
 use crate::renderer::Templates;
 use crate::transport::{Announced, Envelope, Transport};
-use crate::types::{EmailAddress, MailingId, SubscriberId};
+use crate::types::{EmailAddress, Fields, MailingId, SubscriberId};
 
 /// Send the newest digest to one address, exactly as subscribers get it, outside of every mailing.
 ///
@@ -55,12 +55,13 @@ impl Send {
             subscriber: SubscriberId::from_bytes([0; 10]),
             address,
             request: 0,
+            fields: Fields::default(),
         };
         // A mailing of its own each time: mail programs hide a second mail with the Message-ID of the first.
         let mailing = MailingId::from_bytes(Chance::system().bytes()?);
-        let compiled = Compiled::new(mailing, &letter, store.key())?;
+        let compiled = Compiled::new(mailing, &letter, store.key(), &app::signers(config)?)?;
         store.close().await;
-        Ok(compiled.splice(&recipient))
+        Ok(compiled.splice(&recipient)?)
     }
 }
 

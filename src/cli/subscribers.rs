@@ -1,6 +1,6 @@
 //! `tidings subscribers`
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -9,14 +9,14 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::output;
+use super::{csv, output};
 use crate::app;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Cadence, Config, Newsletter};
 use crate::store::Store;
-use crate::subscription::{Consent, ConsentSource, Listed, State};
-use crate::types::EmailAddress;
+use crate::subscription::{Consent, ConsentSource, Listed, Request, State};
+use crate::types::{EmailAddress, FieldName, Fields};
 
 /// How many subscriptions one read brings.
 const PAGE: usize = 1000;
@@ -32,9 +32,10 @@ pub enum Subscribers {
         /// The address.
         address: String,
     },
-    /// Add the addresses of a file, one a line, or the first column of a CSV file. Nobody who unsubscribed comes back by it.
+    /// Add the addresses of a file, one a line, or the first column of a CSV file; columns whose names are fields of the newsletter are
+    /// taken too. Nobody who unsubscribed comes back by it.
     Import(Import),
-    /// Print confirmed addresses as CSV.
+    /// Print confirmed addresses as CSV, with what people told about themselves.
     Export(Which),
 }
 
@@ -82,6 +83,7 @@ struct Line {
     state: State,
     suppressed: Option<String>,
     confirmed_at: Option<chrono::DateTime<chrono::Utc>>,
+    fields: Fields,
 }
 
 #[derive(Default, Serialize)]
@@ -131,6 +133,7 @@ fn line(listed: Listed) -> Line {
         state: subscription.state,
         suppressed,
         confirmed_at: subscription.confirmed_at,
+        fields: subscription.fields,
     }
 }
 
@@ -155,13 +158,20 @@ async fn list(store: &Store, config: &Config, which: &Which, json: bool) -> anyh
 }
 
 async fn export(store: &Store, config: &Config, which: &Which) -> anyhow::Result<ExitCode> {
-    println!("address,newsletter,cadence,confirmed_at");
+    let which_one =
+        |newsletter: &&Newsletter| which.newsletter.as_deref().is_none_or(|name| newsletter.id.as_str() == name);
+    let names = config.newsletters.iter().filter(which_one).flat_map(|newsletter| &newsletter.fields);
+    let names: BTreeSet<&str> = names.map(FieldName::as_str).collect();
+    let columns: String = names.iter().map(|name| format!(",{name}")).collect();
+    println!("address,newsletter,cadence,confirmed_at{columns}");
     each(store, config, which, |listed| {
         let line = line(listed);
         if let (State::Confirmed, None, Some(address)) = (line.state, &line.suppressed, &line.address) {
             let at = line.confirmed_at.map(|at| at.to_rfc3339()).unwrap_or_default();
-            // No field can hold a comma or a quote: addresses refuse them, names are slugs.
-            println!("{address},{},{},{at}", line.newsletter, line.cadence);
+            let told = |name: &&str| format!(",{}", csv::write(line.fields.get(name).unwrap_or_default()));
+            let told: String = names.iter().map(told).collect();
+            // The first ones can hold no comma and no quote: addresses refuse them, names are slugs.
+            println!("{address},{},{},{at}{told}", line.newsletter, line.cadence);
         }
         Ok(())
     })
@@ -221,19 +231,27 @@ impl Import {
         let (clock, chance) = (Clock::system(), Chance::system());
         let progress = output::Progress::new("lines read");
         let (mut imported, mut seen) = (Imported::default(), HashSet::new());
+        let mut columns: Vec<Option<&FieldName>> = Vec::new();
         for (number, line) in text.lines().enumerate() {
             progress.at(number + 1);
-            let column = line.split([',', ';', '\t']).next().unwrap_or_default().trim().trim_matches('"');
-            if column.is_empty() || column.starts_with('#') {
+            let cells = csv::read(line);
+            let first = cells.first().map(|cell| cell.trim()).unwrap_or_default();
+            if first.is_empty() || first.starts_with('#') {
                 continue;
             }
-            match EmailAddress::parse(column) {
-                Err(_) if number == 0 && !column.contains('@') => {} // the header of a CSV file
+            if number == 0 && !first.contains('@') {
+                let field = |cell: &String| newsletter.fields.iter().find(|name| name.as_str() == cell.trim());
+                columns = cells.iter().map(field).collect();
+                continue; // the header of a CSV file
+            }
+            match person(first, &cells, &columns) {
                 Err(error) => imported.refused.push(format!("line {}: {error}", number + 1)),
-                Ok(address) if !seen.insert(address.key()) => imported.unchanged += 1,
-                Ok(address) => {
-                    let added =
-                        store.add(&newsletter.id, &cadence.id, &address, &consent, clock.now(), &chance).await?;
+                Ok((address, _)) if !seen.insert(address.key()) => imported.unchanged += 1,
+                Ok((address, fields)) => {
+                    let (newsletter, cadence) = (newsletter.id.clone(), cadence.id.clone());
+                    let consent = consent.clone();
+                    let request = Request { newsletter, cadence, address, now: clock.now(), consent, fields };
+                    let added = store.admit(&request, &chance).await?;
                     *if added { &mut imported.added } else { &mut imported.unchanged } += 1;
                 }
             }
@@ -250,6 +268,18 @@ impl Import {
         }
         std::fs::read_to_string(&self.file).with_context(|| format!("{} cannot be read as UTF-8", self.file.display()))
     }
+}
+
+/// Address and fields of a line. What is wrong is said without the address: it may be a person's.
+fn person(address: &str, cells: &[String], columns: &[Option<&FieldName>]) -> Result<(EmailAddress, Fields), String> {
+    let address = EmailAddress::parse(address).map_err(|error| error.to_string())?;
+    let mut fields = Fields::default();
+    for (name, cell) in columns.iter().zip(cells) {
+        if let Some(name) = name {
+            fields.set(name, cell).map_err(|error| error.to_string())?;
+        }
+    }
+    Ok((address, fields))
 }
 
 fn report(imported: &Imported, json: bool) -> anyhow::Result<ExitCode> {

@@ -13,7 +13,7 @@ use crate::issue::Reading;
 use crate::issue::news::Caution;
 use crate::issue::permalink::Permalink;
 use crate::schedule::Schedule;
-use crate::types::{CadenceId, EmailAddress, Mailbox, NewsletterId, Secret};
+use crate::types::{CadenceId, EmailAddress, FieldName, Mailbox, NewsletterId, Secret};
 use crate::websub::address::Network;
 
 /// `[server]`
@@ -119,10 +119,22 @@ pub struct Newsletter {
     pub language: String,
     /// `From` of its mail.
     pub from: Mailbox,
+    /// `Sender` of its mail, when somebody else sends for `from`.
+    pub sender: Option<EmailAddress>,
     /// `Reply-To` of its mail.
     pub reply_to: Option<EmailAddress>,
     /// Envelope sender of its mail: where bounces go. The address of `from` unless set.
     pub return_path: EmailAddress,
+    /// The domain of envelope senders that name the delivery; then nothing goes to `return_path`.
+    pub bounce_domain: Option<String>,
+    /// Where a mail can unsubscribe.
+    pub unsubscribe_address: Option<EmailAddress>,
+    /// Where mailbox providers send complaints; in the domain of `from`.
+    pub complaint_address: Option<EmailAddress>,
+    /// What signs its mail.
+    pub dkim: Dkim,
+    /// What it asks subscribers about themselves.
+    pub fields: Vec<FieldName>,
     /// Zone of dates without one, and of its schedules.
     pub timezone: Tz,
     /// How its documents are read: `timezone`, `date_keys`, `date_sources`, and `only` of the source.
@@ -149,6 +161,15 @@ pub struct Newsletter {
     pub logo: Option<Url>,
     /// `[newsletters.NAME.cadences.CADENCE]`, in the order of their names; the form offers the first one first. At least one.
     pub cadences: Vec<Cadence>,
+}
+
+/// `dkim_domain` and `dkim_keys`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dkim {
+    /// `d=`: the domain of `from`, or one above it.
+    pub domain: String,
+    /// Selector and key file of each signature. None when mail is not signed here.
+    pub keys: Vec<(String, PathBuf)>,
 }
 
 /// `[newsletters.NAME.source]`

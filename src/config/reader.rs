@@ -189,8 +189,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads texts by keys; none when they are not set.
-    pub(super) fn map(&self, path: &str) -> BTreeMap<String, String> {
-        match self.find(&[path]).map(|found| &found.leaf.raw) {
+    pub(super) fn map(&self, paths: &[&str]) -> BTreeMap<String, String> {
+        match self.find(paths).map(|found| &found.leaf.raw) {
             Some(Raw::Map(texts)) => texts.clone(),
             _ => BTreeMap::new(),
         }

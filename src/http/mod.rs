@@ -20,6 +20,7 @@ mod outbox;
 mod pages;
 mod parts;
 mod patient;
+mod preferences;
 mod private;
 mod search;
 pub mod serve;
@@ -73,6 +74,7 @@ pub fn public(web: Web) -> Router {
             &at("{newsletter}/unsubscribe/{token}"),
             get(subscriptions::ask_unsubscribe).post(subscriptions::unsubscribe),
         )
+        .route(&at("{newsletter}/preferences/{token}"), get(preferences::show).post(preferences::change))
         .route(&at("{newsletter}/webhook"), post(webhook::push))
         .route(&at("{newsletter}/feeds/"), get(feeds::list))
         .route(&at("{newsletter}/feeds.opml"), get(feeds::opml))

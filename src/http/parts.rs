@@ -12,7 +12,7 @@ use crate::feed::Format;
 use crate::renderer::pages::{FeedLink, Form, Frame, IssueLine, Way};
 use crate::site;
 use crate::store::{FacetCount, IssueHead};
-use crate::types::{Facet, FacetKind};
+use crate::types::{Facet, FacetKind, FieldName, Fields};
 
 /// Icons are asked for by every browser, and change once in years.
 const A_DAY: &str = "public, max-age=86400";
@@ -26,7 +26,9 @@ pub(super) async fn style(State(web): State<Web>, headers: HeaderMap) -> Respons
 pub(super) async fn robots(State(web): State<Web>) -> Response {
     let root = web.root();
     let base = &web.config().server.url;
-    let closed = ["confirm/", "unsubscribe/", "search"].map(|path| format!("Disallow: {root}*/{path}\n")).concat();
+    let closed = ["confirm/", "unsubscribe/", "preferences/", "search"]
+        .map(|path| format!("Disallow: {root}*/{path}\n"))
+        .concat();
     format!("User-agent: *\n{closed}\nSitemap: {}\n", site::sitemap(base, None)).into_response()
 }
 
@@ -81,8 +83,22 @@ fn direction(language: &str) -> &'static str {
 /// page came from, whatever name the reader used for it.
 pub(super) fn form(web: &Web, newsletter: &Newsletter) -> Option<Form> {
     let action = site::subscribe(&web.config().server.url, &newsletter.id).path().to_owned();
-    let cadences = newsletter.cadences.iter().map(|cadence| (cadence.id.to_string(), cadence.title.clone())).collect();
-    (!web.is_still()).then_some(Form { action, cadences })
+    let cadences = cadences(newsletter);
+    let fields = fields(newsletter, &Fields::default());
+    (!web.is_still()).then_some(Form { action, cadences, fields })
+}
+
+/// The cadences that there are to choose from: name and title.
+pub(super) fn cadences(newsletter: &Newsletter) -> Vec<(String, String)> {
+    newsletter.cadences.iter().map(|cadence| (cadence.id.to_string(), cadence.title.clone())).collect()
+}
+
+/// What the newsletter asks subscribers about themselves: name, label, and what is known.
+pub(super) fn fields(newsletter: &Newsletter, known: &Fields) -> Vec<(String, String, String)> {
+    let field = |name: &FieldName| {
+        (name.as_str().to_owned(), name.label(), known.get(name.as_str()).unwrap_or_default().to_owned())
+    };
+    newsletter.fields.iter().map(field).collect()
 }
 
 /// The line of an issue in an archive.

@@ -1,6 +1,8 @@
 //! Subscribe, confirm, unsubscribe. Scanners open every link of every mail, so links lead to pages with a button, and only a
 //! POST changes anything. No cookies: the token in the URL is all the authority there is, so a forged request has none.
 
+use std::collections::BTreeMap;
+
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
 use axum::http::StatusCode;
@@ -14,7 +16,7 @@ use crate::config::{Cadence, Newsletter};
 use crate::letters;
 use crate::site;
 use crate::subscription::{Consent, ConsentSource, Request, State as Life, Subscription};
-use crate::types::{Confirm, EmailAddress, Scope, Token, Unsubscribe};
+use crate::types::{self, Confirm, EmailAddress, FieldTooLong, Scope, Token, Unsubscribe};
 
 /// The fields of the form.
 #[derive(Debug, Deserialize)]
@@ -22,6 +24,9 @@ pub(super) struct Fields {
     email: String,
     /// Absent where there is nothing to choose.
     cadence: Option<String>,
+    /// What the newsletter asks for besides.
+    #[serde(flatten)]
+    others: BTreeMap<String, String>,
 }
 
 /// `POST /{newsletter}/subscribe`. The answer is the same for known, unknown and suppressed addresses.
@@ -35,6 +40,10 @@ pub(super) async fn subscribe(
     let Some(cadence) = chosen(newsletter, fields.cadence.as_deref()) else {
         return wrong(&web, newsletter, "How often you want mail is not one of the choices.");
     };
+    let told = match told_fields(newsletter, &fields.others) {
+        Ok(told) => told,
+        Err(error) => return wrong(&web, newsletter, &format!("{error}.")),
+    };
     let address = match EmailAddress::parse(&fields.email) {
         Ok(address) => address,
         Err(error) => return wrong(&web, newsletter, &format!("This address cannot be right: {error}.")),
@@ -43,9 +52,10 @@ pub(super) async fn subscribe(
     let letter = letters::confirmation(base, web.templates(), newsletter, cadence, now)?;
     let consent =
         Consent { source: ConsentSource::Form, note: format!("the form of {}", site::home(base, &newsletter.id)) };
-    let request = Request { newsletter: newsletter.id.clone(), cadence: cadence.id.clone(), address, now, consent };
+    let (name, cadence) = (newsletter.id.clone(), cadence.id.clone());
+    let request = Request { newsletter: name, cadence, address, now, consent, fields: told };
     let answer = web.store().subscribe(&request, &letter, web.chance()).await?;
-    tracing::info!(newsletter = %newsletter.id, cadence = %cadence.id, ?answer, "a request to subscribe");
+    tracing::info!(newsletter = %newsletter.id, cadence = %request.cadence, ?answer, "a request to subscribe");
     let words = Words {
         heading: "Please look into your inbox",
         paragraphs: &[
@@ -57,14 +67,26 @@ pub(super) async fn subscribe(
     notice(&web, newsletter, StatusCode::OK, &words)
 }
 
+/// What a form says about the person, of what the newsletter asks for; anything else in it is not looked at.
+pub(super) fn told_fields(
+    newsletter: &Newsletter,
+    form: &BTreeMap<String, String>,
+) -> Result<types::Fields, FieldTooLong> {
+    let mut told = types::Fields::default();
+    for name in &newsletter.fields {
+        told.set(name, form.get(name.as_str()).map_or("", String::as_str))?;
+    }
+    Ok(told)
+}
+
 /// The form was read, and what it says cannot be.
-fn wrong(web: &Web, newsletter: &Newsletter, why: &str) -> Result<Response, Error> {
+pub(super) fn wrong(web: &Web, newsletter: &Newsletter, why: &str) -> Result<Response, Error> {
     let words =
         Words { heading: "That did not work", paragraphs: &[why, "Please go back and try again."], button: None };
     notice(web, newsletter, StatusCode::UNPROCESSABLE_ENTITY, &words)
 }
 
-fn unreadable(rejection: FormRejection) -> Error {
+pub(super) fn unreadable(rejection: FormRejection) -> Error {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Error::TooLarge } else { Error::BadForm }
 }
 
@@ -161,6 +183,11 @@ pub(super) async fn unsubscribe(
     let now = web.clock().now();
     let ended = web.store().unsubscribe(&newsletter.id, token.bucket(), token.subscriber(), now).await?;
     tracing::info!(newsletter = %newsletter.id, ended, "a request to unsubscribe");
+    unsubscribed(&web, newsletter, ended)
+}
+
+/// The page after an unsubscribe; `ended` says whether there was anything to end.
+pub(super) fn unsubscribed(web: &Web, newsletter: &Newsletter, ended: bool) -> Result<Response, Error> {
     let paragraph = if ended {
         format!(
             "No more mail of {} comes to you. A mail that was already on its way may still arrive.",
@@ -169,12 +196,13 @@ pub(super) async fn unsubscribe(
     } else {
         format!("You were not subscribed to {} any more: there is nothing left to do.", newsletter.title)
     };
-    notice(
-        &web,
-        newsletter,
-        StatusCode::OK,
-        &Words { heading: "You are unsubscribed", paragraphs: &[&paragraph], button: None },
-    )
+    let words = Words { heading: "You are unsubscribed", paragraphs: &[&paragraph], button: None };
+    notice(web, newsletter, StatusCode::OK, &words)
+}
+
+/// The page of someone who was subscribed and is not any more.
+pub(super) fn gone(web: &Web, newsletter: &Newsletter) -> Result<Response, Error> {
+    told(web, newsletter, Life::Unsubscribed)
 }
 
 /// The token, if we wrote it for this newsletter. It is valid for ever, so nothing needs to be looked up.
@@ -185,7 +213,7 @@ fn of_subscriber(web: &Web, newsletter: &Newsletter, token: &str) -> Option<Toke
     token.answers(web.store().key(), &scope).then_some(token)
 }
 
-fn bad_link(web: &Web, newsletter: &Newsletter) -> Result<Response, Error> {
+pub(super) fn bad_link(web: &Web, newsletter: &Newsletter) -> Result<Response, Error> {
     let words = Words {
         heading: "This link does not work",
         paragraphs: &[

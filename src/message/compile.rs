@@ -3,23 +3,41 @@
 use std::fmt;
 
 use super::Letter;
+use super::dkim::{Signers, Signing};
 use super::encode::quoted_printable;
 use super::headers;
+use super::personal::{Part, Personal, Subject};
 use super::segments::{Filling, Segments, Slot};
 use crate::types::{
-    Bucket, Confirm, EmailAddress, InstallKey, MailingId, NewsletterId, Purpose, Scope, SubscriberId, Token,
-    Unsubscribe, base32,
+    Bucket, Confirm, EmailAddress, Fields, InstallKey, MailingId, NewsletterId, Preferences, Purpose, Scope,
+    SubscriberId, Token, Unsubscribe, Verp, base32,
 };
+
+/// The local part of a return path before its token.
+const BOUNCES: &str = "bounces+";
 
 /// A letter encoded once, with holes where the recipient's parts go.
 #[derive(Clone, Debug)]
 pub struct Compiled {
     mailing: MailingId,
     newsletter: NewsletterId,
-    return_path: EmailAddress,
+    return_path: ReturnPath,
     domain: String,
     key: InstallKey,
-    segments: Segments,
+    head: Segments,
+    body: Segments,
+    subject: Option<Subject>,
+    personal: Vec<Personal>,
+    signing: Option<Signing>,
+}
+
+/// Where bounces go.
+#[derive(Clone, Debug)]
+enum ReturnPath {
+    /// To one address for all.
+    Fixed(EmailAddress),
+    /// To an address of its own for each delivery, at this domain.
+    Verp(String),
 }
 
 /// Whom one message is for.
@@ -33,10 +51,12 @@ pub struct Recipient {
     pub address: EmailAddress,
     /// The request that a confirmation token answers; 0 otherwise.
     pub request: i64,
+    /// What they told about themselves.
+    pub fields: Fields,
 }
 
-/// One message, ready for the wire: CRLF line ends, no line over 998 octets, no bare CR, LF or NUL.
-/// Not dot-stuffed: that belongs to SMTP alone. `Debug` leaves the bytes out, because they hold the address and its tokens.
+/// One message, ready for the wire: CRLF line ends, no line over 998 octets, no bare CR, LF or NUL, and ASCII but for a recipient whose
+/// address is not. Not dot-stuffed: that belongs to SMTP alone. `Debug` leaves the bytes out, because they hold the address and its tokens.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Message {
     /// Envelope sender.
@@ -66,6 +86,9 @@ pub enum ComposeError {
         /// `html` or `text`.
         part: &'static str,
     },
+    /// The cryptography library failed.
+    #[error("the message could not be signed")]
+    Sign,
 }
 
 impl fmt::Debug for Message {
@@ -76,50 +99,94 @@ impl fmt::Debug for Message {
 }
 
 impl Compiled {
-    /// Encodes a letter. Nothing in it is trusted: it comes back from storage.
+    /// Encodes a letter. Nothing in it is trusted: it comes back from storage. It is signed by the keys of its newsletter.
     ///
     /// # Errors
     /// When a field cannot stand in a header, or a body holds a slot that is none.
-    pub fn new(mailing: MailingId, letter: &Letter, key: &InstallKey) -> Result<Self, ComposeError> {
+    pub fn new(mailing: MailingId, letter: &Letter, key: &InstallKey, signers: &Signers) -> Result<Self, ComposeError> {
         let newsletter = NewsletterId::parse(&letter.newsletter)
             .map_err(|error| headers::refuse("newsletter", error.to_string()))?;
-        let return_path = headers::address("return_path", &letter.return_path)?;
+        let return_path = return_path(letter)?;
         // `=_` cannot occur in quoted-printable, so no part can hold the boundary (RFC 2045 section 6.7).
         let boundary = format!("=_{mailing}");
-        let mut segments = Segments::default();
-        headers::write(letter, &boundary, &mut segments)?;
+        let (mut head, mut body, mut personal) = (Segments::default(), Segments::default(), Vec::new());
+        let subject = headers::write(letter, mailing, &boundary, &mut head)?;
         // The last alternative is the preferred one (RFC 2046 section 5.1.4).
-        for (part, kind, body) in [("text", "plain", &letter.text), ("html", "html", &letter.html)] {
-            segments.push(&format!("--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"));
-            segments.push("Content-Transfer-Encoding: quoted-printable\r\n\r\n");
-            quoted_printable(body, &mut segments).map_err(|_| ComposeError::Slot { part })?;
+        let parts = [(Part::Text, "text", "plain", &letter.text), (Part::Html, "html", "html", &letter.html)];
+        for (part, name, kind, content) in parts {
+            body.push(&format!("--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"));
+            body.push("Content-Transfer-Encoding: quoted-printable\r\n\r\n");
+            quoted_printable(content, &mut body, |field| Personal::number(&mut personal, part, field))
+                .map_err(|_| ComposeError::Slot { part: name })?;
         }
-        segments.push(&format!("--{boundary}--\r\n"));
-        Ok(Self {
-            mailing,
-            newsletter,
-            return_path,
-            domain: headers::domain(&letter.domain)?,
-            key: key.clone(),
-            segments,
-        })
+        body.push(&format!("--{boundary}--\r\n"));
+        let keys = signers.of(&newsletter);
+        let signing = (!keys.is_empty()).then(|| Signing::new(keys, &head, &body, letter.date.timestamp()));
+        let domain = headers::domain("domain", &letter.domain)?;
+        let key = key.clone();
+        Ok(Self { mailing, newsletter, return_path, domain, key, head, body, subject, personal, signing })
     }
 
     /// The message to one recipient: the same bytes whenever and wherever it is asked for.
-    #[must_use]
-    pub fn splice(&self, recipient: &Recipient) -> Message {
-        let id = self.message_id(recipient.subscriber);
-        let bytes = self.segments.fill(&Filling {
-            address: recipient.address.expose(),
+    ///
+    /// # Errors
+    /// Only when the cryptography library fails to sign: never send such a message unsigned.
+    pub fn splice(&self, recipient: &Recipient) -> Result<Message, ComposeError> {
+        let Recipient { subscriber, address, request, fields, .. } = recipient;
+        let id = self.message_id(*subscriber);
+        let verp = self.verp(recipient);
+        let subject = self.subject.as_ref().map(|subject| subject.encoded(fields)).unwrap_or_default();
+        let personal: Vec<String> = self.personal.iter().map(|personal| personal.encoded(fields)).collect();
+        let filling = Filling {
+            address: address.expose(),
             message_id: &id,
+            verp: &verp,
             unsubscribe: &self.token::<Unsubscribe>(Slot::Unsubscribe, recipient, 0),
-            confirm: &self.token::<Confirm>(Slot::Confirm, recipient, recipient.request),
-        });
-        Message {
-            return_path: self.return_path.clone(),
-            to: recipient.address.clone(),
+            preferences: &self.token::<Preferences>(Slot::Preferences, recipient, 0),
+            confirm: &self.token::<Confirm>(Slot::Confirm, recipient, *request),
+            subject: &subject,
+            personal: &personal,
+        };
+        let bytes = self.bytes(&filling)?;
+        Ok(Message {
+            return_path: self.return_path(&verp)?,
+            to: address.clone(),
             message_id: format!("{id}@{}", self.domain),
             bytes,
+        })
+    }
+
+    /// Signatures, header and body.
+    fn bytes(&self, filling: &Filling<'_>) -> Result<Vec<u8>, ComposeError> {
+        let (head, body) = (self.head.len(filling), self.body.len(filling));
+        let Some(signing) = &self.signing else {
+            let mut bytes = Vec::with_capacity(head + body);
+            self.head.fill(filling, &mut bytes);
+            self.body.fill(filling, &mut bytes);
+            return Ok(bytes);
+        };
+        // The signatures stand first and are known last.
+        let mut signed = Vec::with_capacity(head + body);
+        self.head.fill(filling, &mut signed);
+        self.body.fill(filling, &mut signed);
+        let (head, body) = signed.split_at(head);
+        let mut bytes = signing.sign(head, body).map_err(|_| ComposeError::Sign)?.into_bytes();
+        bytes.reserve_exact(signed.len());
+        bytes.extend_from_slice(&signed);
+        Ok(bytes)
+    }
+
+    fn verp(&self, recipient: &Recipient) -> String {
+        if matches!(self.return_path, ReturnPath::Fixed(_)) && !self.head.has(Slot::Verp) {
+            return String::new();
+        }
+        Verp::mint(&self.key, self.mailing, recipient.bucket, recipient.subscriber).to_string()
+    }
+
+    fn return_path(&self, verp: &str) -> Result<EmailAddress, ComposeError> {
+        match &self.return_path {
+            ReturnPath::Fixed(address) => Ok(address.clone()),
+            ReturnPath::Verp(domain) => headers::address("bounce_domain", &format!("{BOUNCES}{verp}@{domain}")),
         }
     }
 
@@ -131,11 +198,19 @@ impl Compiled {
 
     /// A token, if the letter has a slot for one.
     fn token<P: Purpose>(&self, slot: Slot, recipient: &Recipient, request: i64) -> String {
-        if !self.segments.has(slot) {
+        if !self.head.has(slot) && !self.body.has(slot) {
             return String::new();
         }
         let Recipient { bucket, subscriber, .. } = *recipient;
         Token::<P>::mint(&self.key, &Scope { newsletter: &self.newsletter, bucket, subscriber, request }).to_string()
+    }
+}
+
+fn return_path(letter: &Letter) -> Result<ReturnPath, ComposeError> {
+    let fixed = headers::address("return_path", &letter.return_path)?;
+    match &letter.bounce_domain {
+        Some(domain) => Ok(ReturnPath::Verp(headers::domain("bounce_domain", domain)?)),
+        None => Ok(ReturnPath::Fixed(fixed)),
     }
 }
 

@@ -1,18 +1,15 @@
 //! Quoted-printable with slots that never move a line (RFC 2045 section 6.7), and header text as encoded words
 //! (RFC 2047). Everything written here is printable ASCII in lines of at most 76 characters that end with CRLF.
 
+use super::SLOT_CHARACTERS;
 use super::segments::{Segments, Slot};
-use super::{CONFIRM_TOKEN, SLOT_CHARACTERS, UNSUBSCRIBE_TOKEN};
+use super::slots::{FieldSlot, StraySlot, field, token};
 use crate::types::TOKEN_LENGTH;
 
 /// Longest line of quoted-printable and of a header with encoded words, without CRLF.
 const LINE: usize = 76;
 /// Longest encoded word (RFC 2047 section 2).
 const ENCODED_WORD: usize = 75;
-
-/// A character that only slots may hold stands where no known slot begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct StraySlot;
 
 /// What goes on a line in one piece.
 #[derive(Clone, Copy)]
@@ -40,19 +37,49 @@ impl Atom {
     }
 }
 
-/// Appends a body part. Any of LF, CRLF and CR ends a line of `text`; a last line is ended if it is not.
-pub(super) fn quoted_printable(text: &str, out: &mut Segments) -> Result<(), StraySlot> {
+/// Appends a body part. Any of LF, CRLF and CR ends a line of `text`; a last line is ended if it is not. `number` gives each
+/// field its number.
+pub(super) fn quoted_printable(
+    text: &str,
+    out: &mut Segments,
+    mut number: impl FnMut(FieldSlot) -> usize,
+) -> Result<(), StraySlot> {
     let text = text.replace("\r\n", "\n").replace('\r', "\n");
     for line in text.strip_suffix('\n').unwrap_or(&text).split('\n') {
-        quoted_line(line, out)?;
+        quoted_line(line, out, &mut number)?;
         out.push("\r\n");
     }
     Ok(())
 }
 
-fn quoted_line(mut line: &str, out: &mut Segments) -> Result<(), StraySlot> {
+/// The value of a field between soft line breaks: it begins at the start of an encoded line and ends with a soft line break, so
+/// that no other line moves, however long it is.
+pub(super) fn quoted_value(value: &str) -> String {
+    let mut out = Segments::default();
+    // The mark after the value keeps it from being the end of a line, where white space would be encoded.
+    if quoted_line(&format!("{value}="), &mut out, &mut |_| 0).is_err() {
+        return String::new();
+    }
+    let encoded = out.fixed().strip_suffix("=3D").unwrap_or_default();
+    let encoded = encoded.strip_suffix("=\r\n").unwrap_or(encoded);
+    if encoded.is_empty() { String::new() } else { format!("{encoded}=\r\n") }
+}
+
+fn quoted_line(
+    mut line: &str,
+    out: &mut Segments,
+    number: &mut impl FnMut(FieldSlot) -> usize,
+) -> Result<(), StraySlot> {
     let mut column = 0;
     while !line.is_empty() {
+        if let Some((field, rest)) = field(line)? {
+            if column > 0 {
+                out.push("=\r\n");
+            }
+            out.slot(Slot::Personal(number(field)));
+            (line, column) = (rest, 0);
+            continue;
+        }
         let (mut atom, mut rest) = next_atom(line, column == 0)?;
         // One column is kept for the `=` of a soft line break, unless the line ends here.
         if column + atom.len() > if rest.is_empty() { LINE } else { LINE - 1 } {
@@ -70,11 +97,8 @@ fn quoted_line(mut line: &str, out: &mut Segments) -> Result<(), StraySlot> {
 /// The first atom of a line, and the rest. At the start of an encoded line, `.` and the F of `From ` are encoded too, for
 /// relays that forget to undo dot-stuffing and mailboxes that escape `From ` (RFC 2049 section 3).
 fn next_atom(line: &str, at_start: bool) -> Result<(Atom, &str), StraySlot> {
-    if let Some(rest) = line.strip_prefix(UNSUBSCRIBE_TOKEN) {
-        return Ok((Atom::Slot(Slot::Unsubscribe), rest));
-    }
-    if let Some(rest) = line.strip_prefix(CONFIRM_TOKEN) {
-        return Ok((Atom::Slot(Slot::Confirm), rest));
+    if let Some((slot, rest)) = token(line) {
+        return Ok((Atom::Slot(slot), rest));
     }
     let Some(c) = line.chars().next() else { return Err(StraySlot) };
     if SLOT_CHARACTERS.contains(&c) {
@@ -190,120 +214,4 @@ impl Header {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::segments::Filling;
-    use super::*;
-
-    /// The encoded body, with each slot shown as 45 digits.
-    fn encoded(text: &str) -> String {
-        let mut out = Segments::default();
-        quoted_printable(text, &mut out).unwrap();
-        let token = "0".repeat(TOKEN_LENGTH);
-        let filling = Filling { address: "", message_id: "", unsubscribe: &token, confirm: &token };
-        String::from_utf8(out.fill(&filling)).unwrap()
-    }
-
-    /// What a strict reader makes of quoted-printable.
-    fn decoded(encoded: &str) -> String {
-        let joined = encoded.replace("=\r\n", "");
-        let mut bytes = Vec::new();
-        let mut rest = joined.as_bytes();
-        while let Some((first, after)) = rest.split_first() {
-            if *first == b'=' {
-                bytes.push(u8::from_str_radix(std::str::from_utf8(&after[..2]).unwrap(), 16).unwrap());
-                rest = &after[2..];
-            } else {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-        String::from_utf8(bytes).unwrap()
-    }
-
-    fn assert_wire(encoded: &str) {
-        assert!(encoded.is_ascii() && encoded.ends_with("\r\n"));
-        assert!(!encoded.replace("\r\n", "").contains(['\r', '\n', '\0']), "{encoded:?}");
-        for line in encoded.split("\r\n") {
-            assert!(line.len() <= LINE, "{} {line:?}", line.len());
-        }
-    }
-
-    #[test]
-    fn a_body_is_encoded_as_the_specification_has_it() {
-        for (text, expected) in [
-            ("", "\r\n"),
-            ("a", "a\r\n"),
-            ("a\n", "a\r\n"),
-            ("a\n\nb\r\nc\rd\n\n", "a\r\n\r\nb\r\nc\r\nd\r\n\r\n"),
-            ("1 + 1 = 2", "1 + 1 =3D 2\r\n"),
-            ("end \nend\t\n", "end=20\r\nend=09\r\n"),
-            ("a\tb", "a\tb\r\n"),
-            ("ä€😀", "=C3=A4=E2=82=AC=F0=9F=98=80\r\n"),
-            ("a\0b\u{b}\u{7f}", "a=00b=0B=7F\r\n"),
-            (".\n..\na.b", "=2E\r\n=2E.\r\na.b\r\n"),
-            ("From me\nFrom\nFro\n From me", "=46rom me\r\nFrom\r\nFro\r\n From me\r\n"),
-            ("--=_boundary--", "--=3D_boundary--\r\n"),
-        ] {
-            assert_eq!(encoded(text), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn no_line_is_too_long_wherever_a_wide_character_falls() {
-        for before in 60..=80 {
-            for wide in ["😀", "é", "=", ".", " ", "From x", "\u{202E}", UNSUBSCRIBE_TOKEN, CONFIRM_TOKEN] {
-                for after in ["", "x", " ", "\nnext", ".end"] {
-                    let text = format!("{}{wide}{after}", "x".repeat(before));
-                    let encoded = encoded(&text);
-                    assert_wire(&encoded);
-                    let token = "0".repeat(TOKEN_LENGTH);
-                    let filled = text.replace(UNSUBSCRIBE_TOKEN, &token).replace(CONFIRM_TOKEN, &token);
-                    assert_eq!(decoded(&encoded), format!("{filled}\n").replace('\n', "\r\n"), "{before} {wide:?}");
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_line_of_76_is_not_broken_and_one_of_77_is() {
-        assert_eq!(encoded(&"x".repeat(76)), format!("{}\r\n", "x".repeat(76)));
-        assert_eq!(encoded(&"x".repeat(77)), format!("{}=\r\nxx\r\n", "x".repeat(75)));
-        assert_eq!(encoded(&format!("{}.x", "x".repeat(75))), format!("{}=\r\n=2Ex\r\n", "x".repeat(75)));
-    }
-
-    #[test]
-    fn a_slot_character_without_a_slot_is_refused() {
-        for text in
-            ["\u{E000}", "x\u{E001}", "\u{E000}unsubscribe", "\u{E000}admin\u{E001}", "\u{E000}un\nsubscribe\u{E001}"]
-        {
-            assert_eq!(quoted_printable(text, &mut Segments::default()), Err(StraySlot), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_header_stands_as_it_is_only_where_every_reader_agrees() {
-        for (text, header) in [
-            ("Weekly news, no. 3", "Subject: Weekly news, no. 3\r\n"),
-            ("Wöchentlich", "Subject: =?utf-8?q?W=C3=B6chentlich?=\r\n"),
-            ("=?utf-8?q?Bcc:?=", "Subject: =?utf-8?q?=3D=3Futf-8=3Fq=3FBcc=3A=3F=3D?=\r\n"),
-            (" two  spaces ", "Subject: =?utf-8?q?_two__spaces_?=\r\n"),
-        ] {
-            assert_eq!(unstructured("Subject", text), header);
-        }
-        assert_eq!(phrase("From", "", "a@example.org"), "From: <a@example.org>\r\n");
-        assert_eq!(
-            phrase("From", "The \"A\" \\ team", "a@b.example"),
-            "From: \"The \\\"A\\\" \\\\ team\" <a@b.example>\r\n"
-        );
-        assert_eq!(phrase("List-Id", "Café", "c.example.org"), "List-Id: =?utf-8?q?Caf=C3=A9?= <c.example.org>\r\n");
-    }
-
-    #[test]
-    fn long_headers_are_folded_and_no_line_is_too_long() {
-        for text in ["word ".repeat(60).trim(), &"x".repeat(5_000), &"😀".repeat(500), &"日本語 ".repeat(90)] {
-            let header = unstructured("Subject", text);
-            assert_wire(&header);
-            assert!(header.split("\r\n").skip(1).all(|line| line.is_empty() || line.starts_with(' ')));
-        }
-    }
-}
+mod tests;

@@ -7,19 +7,46 @@ pub(super) enum Slot {
     Address,
     /// The part of the Message-ID before the `@`.
     MessageId,
+    /// The name of the delivery.
+    Verp,
     /// The unsubscribe token.
     Unsubscribe,
+    /// The token of the preferences page.
+    Preferences,
     /// The confirmation token.
     Confirm,
+    /// A subject with fields in it: all that follows `Subject:`, folded.
+    Subject,
+    /// A subscriber's field, encoded for the part it stands in: the number among the letter's.
+    Personal(usize),
 }
 
-/// What fills the holes of one message. All of it is ASCII without white space or control characters.
-#[derive(Clone, Copy, Debug)]
+/// What fills the holes of one message: ASCII that fits its place, but for an address with a local part in UTF-8.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Filling<'a> {
     pub address: &'a str,
     pub message_id: &'a str,
+    pub verp: &'a str,
     pub unsubscribe: &'a str,
+    pub preferences: &'a str,
     pub confirm: &'a str,
+    pub subject: &'a str,
+    pub personal: &'a [String],
+}
+
+impl Filling<'_> {
+    fn part(&self, slot: Slot) -> &str {
+        match slot {
+            Slot::Address => self.address,
+            Slot::MessageId => self.message_id,
+            Slot::Verp => self.verp,
+            Slot::Unsubscribe => self.unsubscribe,
+            Slot::Preferences => self.preferences,
+            Slot::Confirm => self.confirm,
+            Slot::Subject => self.subject,
+            Slot::Personal(number) => self.personal.get(number).map_or("", String::as_str),
+        }
+    }
 }
 
 /// Fixed bytes, and the places in them where slots stand.
@@ -45,27 +72,33 @@ impl Segments {
         self.slots.iter().any(|(_, slot)| *slot == wanted)
     }
 
-    /// The bytes with every slot filled: one allocation, one pass.
-    pub fn fill(&self, filling: &Filling<'_>) -> Vec<u8> {
-        let part = |slot| match slot {
-            Slot::Address => filling.address,
-            Slot::MessageId => filling.message_id,
-            Slot::Unsubscribe => filling.unsubscribe,
-            Slot::Confirm => filling.confirm,
-        };
-        let filled: usize = self.slots.iter().map(|(_, slot)| part(*slot).len()).sum();
-        let mut bytes = Vec::with_capacity(self.fixed.len() + filled);
+    /// The text without what fills the slots.
+    pub fn fixed(&self) -> &str {
+        &self.fixed
+    }
+
+    /// The text before the first slot.
+    pub fn common(&self) -> &str {
+        self.slots.first().and_then(|(at, _)| self.fixed.get(..*at)).unwrap_or(&self.fixed)
+    }
+
+    /// How many bytes filling takes.
+    pub fn len(&self, filling: &Filling<'_>) -> usize {
+        self.fixed.len() + self.slots.iter().map(|(_, slot)| filling.part(*slot).len()).sum::<usize>()
+    }
+
+    /// Appends the bytes with every slot filled, in one pass.
+    pub fn fill(&self, filling: &Filling<'_>, bytes: &mut Vec<u8>) {
         let mut rest = self.fixed.as_bytes();
         let mut done = 0;
         for (at, slot) in &self.slots {
             // `at` never falls: slots are only ever appended.
             let (before, after) = rest.split_at(at - done);
             bytes.extend_from_slice(before);
-            bytes.extend_from_slice(part(*slot).as_bytes());
+            bytes.extend_from_slice(filling.part(*slot).as_bytes());
             (rest, done) = (after, *at);
         }
         bytes.extend_from_slice(rest);
-        bytes
     }
 }
 
@@ -76,14 +109,30 @@ mod tests {
     #[test]
     fn slots_are_filled_where_they_were_put() {
         let mut segments = Segments::default();
-        segments.slot(Slot::Confirm);
+        segments.push("0");
+        for slot in [Slot::Confirm, Slot::Address, Slot::MessageId, Slot::Verp] {
+            segments.slot(slot);
+        }
         segments.push("a");
-        segments.slot(Slot::Address);
-        segments.slot(Slot::MessageId);
+        for slot in [Slot::Unsubscribe, Slot::Preferences, Slot::Subject, Slot::Personal(1), Slot::Personal(2)] {
+            segments.slot(slot);
+        }
         segments.push("b");
-        segments.slot(Slot::Unsubscribe);
-        let filling = Filling { address: "<to>", message_id: "<id>", unsubscribe: "<u>", confirm: "<c>" };
-        assert_eq!(segments.fill(&filling), b"<c>a<to><id>b<u>");
+        let filling = Filling {
+            address: "<to>",
+            message_id: "<id>",
+            verp: "<v>",
+            unsubscribe: "<u>",
+            preferences: "<p>",
+            confirm: "<c>",
+            subject: "<s>",
+            personal: &["<0>".into(), "<1>".into()],
+        };
+        let mut bytes = b"x".to_vec();
+        segments.fill(&filling, &mut bytes);
+        assert_eq!(bytes, b"x0<c><to><id><v>a<u><p><s><1>b");
+        assert_eq!(segments.len(&filling), bytes.len() - 1);
+        assert_eq!((segments.fixed(), segments.common()), ("0ab", "0"));
         assert!(segments.has(Slot::Address) && !Segments::default().has(Slot::Address));
     }
 }

@@ -32,6 +32,8 @@ pub struct DigestMail {
     pub issues: Vec<DigestIssue>,
     /// URL with the slot [`crate::message::UNSUBSCRIBE_TOKEN`] in it.
     pub unsubscribe: String,
+    /// URL with the slot [`crate::message::PREFERENCES_TOKEN`] in it.
+    pub preferences: String,
 }
 
 /// One issue of a digest.
@@ -90,7 +92,7 @@ impl DigestMail {
     /// # Errors
     /// When an overriding template names something that the mail has not.
     pub fn render(&self, templates: &Templates) -> Result<Rendered, TemplateError> {
-        let Self { newsletter, language, home, cadence, correction, issues, unsubscribe } = self;
+        let Self { newsletter, language, home, cadence, correction, issues, unsubscribe, preferences } = self;
         let mail = Self {
             correction: *correction,
             newsletter: without_slots(newsletter),
@@ -99,6 +101,7 @@ impl DigestMail {
             cadence: without_slots(cadence),
             issues: issues.iter().map(DigestIssue::cleaned).collect(),
             unsubscribe: unsubscribe.clone(),
+            preferences: preferences.clone(),
         };
         render("digest", &mail, templates)
     }
@@ -132,7 +135,7 @@ fn render(name: &str, context: impl Serialize, templates: &Templates) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{CONFIRM_TOKEN, UNSUBSCRIBE_TOKEN};
+    use crate::message::{CONFIRM_TOKEN, PREFERENCES_TOKEN, UNSUBSCRIBE_TOKEN};
 
     fn issue(title: &str) -> DigestIssue {
         DigestIssue {
@@ -155,6 +158,7 @@ mod tests {
             cadence: "Weekly".to_owned(),
             issues,
             unsubscribe: format!("https://news.example.org/unsubscribe/{UNSUBSCRIBE_TOKEN}"),
+            preferences: format!("https://news.example.org/preferences/{PREFERENCES_TOKEN}"),
         };
         mail.render(&Templates::load(None).unwrap()).unwrap()
     }
@@ -193,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_unsubscribe_link_has_a_slot() {
+    fn only_the_links_of_the_footer_have_a_slot() {
         let mut forged = issue(UNSUBSCRIBE_TOKEN);
         forged.authors = vec![UNSUBSCRIBE_TOKEN.to_owned()];
         forged.summary = UNSUBSCRIBE_TOKEN.to_owned();
@@ -202,8 +206,9 @@ mod tests {
         let mail = digest(vec![forged]);
         assert!(!mail.subject.contains(['\u{E000}', '\u{E001}']));
         for part in [mail.html, mail.text] {
-            assert_eq!(part.matches('\u{E000}').count(), 1, "{part}");
+            assert_eq!(part.matches('\u{E000}').count(), 2, "{part}");
             assert!(part.contains(&format!("https://news.example.org/unsubscribe/{UNSUBSCRIBE_TOKEN}")), "{part}");
+            assert!(part.contains(&format!("https://news.example.org/preferences/{PREFERENCES_TOKEN}")), "{part}");
         }
     }
 

@@ -51,6 +51,8 @@ pub struct Form {
     pub action: String,
     /// The choices of the form: name and title; with one there is nothing to choose.
     pub cadences: Vec<(String, String)>,
+    /// What the form asks for besides: name, label and an empty text.
+    pub fields: Vec<(String, String, String)>,
 }
 
 /// `web/home.html`: the newest issues, ways to the others, the form and the feeds.
@@ -185,6 +187,23 @@ pub struct Notice {
     pub button: Option<String>,
 }
 
+/// `web/preferences.html`: how often mail comes, as choices of a form that POSTs to the page's own URL.
+#[derive(Clone, Debug, Serialize)]
+pub struct PreferencesPage {
+    /// The frame.
+    pub frame: Frame,
+    /// Name and title of each cadence.
+    pub cadences: Vec<(String, String)>,
+    /// Name of the cadence that holds now.
+    pub chosen: String,
+    /// What the form says in place of a cadence to end the subscription.
+    pub nothing: &'static str,
+    /// What the newsletter asks for: name, label and what is known.
+    pub fields: Vec<(String, String, String)>,
+    /// What was just changed, if anything.
+    pub done: Option<String>,
+}
+
 /// `web/index.html`: the newsletters of an install that has several.
 #[derive(Clone, Debug, Serialize)]
 pub struct Index {
@@ -252,6 +271,7 @@ page!(Listing, "web/list.html");
 page!(SearchPage, "web/search.html");
 page!(IssuePage, "web/issue.html");
 page!(Notice, "web/notice.html");
+page!(PreferencesPage, "web/preferences.html");
 page!(Index, "web/index.html");
 page!(OutboxPage, "web/outbox.html");
 page!(MailPage, "web/mail.html");

@@ -7,6 +7,8 @@ use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::wrap::{COLUMNS, underlined, wrap};
+use crate::message::field_slot;
+use crate::types::FieldName;
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
@@ -35,6 +37,7 @@ built_in![
     "web/notice.html",
     "web/outbox.html",
     "web/search.html",
+    "web/preferences.html",
     "web/style.css",
     "web/favicon.svg",
     "web/subscribe.html",
@@ -191,9 +194,17 @@ fn environment() -> Environment<'static> {
         }
         _ => minijinja::escape_formatter(out, state, value),
     });
+    environment.add_function("field", field);
     environment.add_filter("wrap", |text: String| wrap(text.trim(), COLUMNS).join("\n"));
     environment.add_filter("underlined", |text: String, mark: char| underlined(text.trim(), mark, COLUMNS).join("\n"));
     environment
+}
+
+/// `field("name", "reader")`: what a subscriber told about themselves, and what everyone else reads there.
+fn field(name: &str, fallback: &str) -> Result<String, minijinja::Error> {
+    let wrong = |error: String| minijinja::Error::new(minijinja::ErrorKind::InvalidOperation, error);
+    let name = FieldName::parse(name).map_err(|error| wrong(error.to_string()))?;
+    Ok(field_slot(name.as_str(), fallback))
 }
 
 /// What HTML text and quoted attributes need. minijinja also escapes `/`, which makes every URL in a page unreadable.

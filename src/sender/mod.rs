@@ -16,7 +16,7 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::InDoubt;
 use crate::delivery::Patience;
-use crate::message::{Compiled, ComposeError};
+use crate::message::{Compiled, ComposeError, Signers};
 use crate::store::{Closed, Lease, Store, StoreError};
 use crate::transport::{Connection, Transport, TransportError};
 use crate::types::{MailingId, NodeId};
@@ -35,6 +35,8 @@ pub struct Sender {
     pub store: Store,
     /// How mail leaves.
     pub transport: Transport,
+    /// What signs the mail.
+    pub signers: Arc<Signers>,
     /// What happens to deliveries in doubt.
     pub in_doubt: InDoubt,
     /// How long a 4xx is retried.
@@ -117,7 +119,7 @@ impl Sender {
     /// The mailing's letter, compiled; `None` when it is gone. A letter that cannot be compiled pauses its mailing.
     async fn compile(&self, mailing: MailingId) -> Result<Option<Arc<Compiled>>, SendError> {
         let Some(letter) = self.store.letter(mailing).await? else { return Ok(None) };
-        match Compiled::new(mailing, &letter, self.store.key()) {
+        match Compiled::new(mailing, &letter, self.store.key(), &self.signers) {
             Ok(compiled) => Ok(Some(Arc::new(compiled))),
             Err(error) => {
                 self.store.pause(mailing, &error.to_string()).await?;

@@ -10,7 +10,7 @@ use super::recorder::Recorder;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::delivery::{self, Attempt, Outcome, Patience, Phase, Reply};
-use crate::message::{Compiled, Message, Recipient};
+use crate::message::{Compiled, ComposeError, Message, Recipient};
 use crate::store::{Appended, Entry, Event, LeaseLost, Pending, Store};
 use crate::transport::{Announced, Connection, Envelope, Round, Transport, TransportError};
 use crate::types::{Bucket, EmailAddress, MailingId};
@@ -182,7 +182,14 @@ impl Worker {
                 Job::Hold(pending) => entry(&pending, Event::Held),
                 Job::Skip(pending, reason) => entry(&pending, Event::Skipped(reason)),
                 Job::Send(pending) => match EmailAddress::parse(&pending.address) {
-                    Ok(address) => return Ok(Some(self.compose(pending, address))),
+                    Ok(address) => match self.compose(&pending, address) {
+                        Ok(message) => return Ok(Some(Parcel { pending, message })),
+                        Err(error) => {
+                            self.pause(&error.to_string()).await;
+                            self.queue.put_back(pending).await;
+                            return Ok(None);
+                        }
+                    },
                     Err(error) => entry(&pending, Event::Skipped(format!("the stored address is not one: {error}"))),
                 },
             };
@@ -190,11 +197,10 @@ impl Worker {
         }
     }
 
-    fn compose(&self, pending: Pending, address: EmailAddress) -> Parcel {
-        let recipient =
-            Recipient { bucket: self.bucket, subscriber: pending.subscriber, address, request: pending.request };
-        let message = self.compiled.splice(&recipient);
-        Parcel { pending, message }
+    fn compose(&self, pending: &Pending, address: EmailAddress) -> Result<Message, ComposeError> {
+        let Pending { subscriber, request, fields, .. } = pending;
+        let (subscriber, request, fields) = (*subscriber, *request, fields.clone());
+        self.compiled.splice(&Recipient { bucket: self.bucket, subscriber, address, request, fields })
     }
 
     /// What the answer to a content means for the ledger, and for the session.
@@ -209,7 +215,7 @@ impl Worker {
             Outcome::Refused { suppress } => (Event::Refused { suppress, reply }, Next::GoOn),
             Outcome::TryLater => (Event::Deferred { retry_at: now + BUSY_RETRY, reply }, Next::Leave),
             Outcome::OurFault => {
-                self.pause(&reply).await;
+                self.pause(&refusal(&reply)).await;
                 (Event::Deferred { retry_at: now, reply }, Next::Leave)
             }
         }
@@ -221,7 +227,7 @@ impl Worker {
             Outcome::Deferred { retry_at } => (Some(entry(&pending, Event::Deferred { retry_at, reply })), Next::GoOn),
             Outcome::Refused { suppress } => (Some(entry(&pending, Event::Refused { suppress, reply })), Next::GoOn),
             Outcome::OurFault => {
-                self.pause(&reply).await;
+                self.pause(&refusal(&reply)).await;
                 self.queue.put_back(pending).await;
                 (None, Next::Leave)
             }
@@ -240,10 +246,9 @@ impl Worker {
         delivery::decide(phase, reply, &attempt, &self.patience)
     }
 
-    /// The relay blames us: nobody else is tried until an operator has looked.
-    async fn pause(&self, reply: &Reply) {
-        let reason = format!("the relay refuses our mail: {} {}", reply.code, reply.text);
-        match self.store.pause(self.mailing, &reason).await {
+    /// The fault is ours: nobody else is tried until an operator has looked.
+    async fn pause(&self, reason: &str) {
+        match self.store.pause(self.mailing, reason).await {
             Ok(true) => {
                 tracing::error!(mailing = %self.mailing, %reason, "the mailing is paused; mend the cause, then `tidings resume`")
             }
@@ -251,6 +256,10 @@ impl Worker {
             Err(error) => tracing::error!(mailing = %self.mailing, %reason, %error, "the mailing could not be paused"),
         }
     }
+}
+
+fn refusal(reply: &Reply) -> String {
+    format!("the relay refuses our mail: {} {}", reply.code, reply.text)
 }
 
 fn entry(pending: &Pending, event: Event) -> Entry {

@@ -90,11 +90,13 @@ impl Store {
 
     /// Deliveries handed under an earlier epoch, with no recorded reply and no later attempt: in doubt. Number of the attempt that is in doubt.
     pub async fn in_doubt(&self, lease: &Lease) -> Result<Vec<Pending>, StoreError> {
-        let sql = "SELECT d.subscriber_id, COALESCE(s.address, '') AS address, m.request, d.attempt, \
+        let sql = "SELECT d.subscriber_id, COALESCE(s.address, '') AS address, COALESCE(c.fields, '{}') AS fields, m.request, d.attempt, \
              (SELECT MIN(f.at) FROM delivery f WHERE f.bucket = $1 AND f.mailing_id = $2 \
               AND f.subscriber_id = d.subscriber_id AND f.step = 0) AS first_at \
              FROM delivery d JOIN mailing m ON m.mailing_id = d.mailing_id \
              LEFT JOIN subscriber s ON s.bucket = d.bucket AND s.subscriber_id = d.subscriber_id \
+             LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = d.subscriber_id \
+             AND c.newsletter = m.newsletter AND c.cadence = m.cadence AND m.kind <> 'confirmation' \
              WHERE d.bucket = $1 AND d.mailing_id = $2 AND d.subscriber_id >= $3 AND d.subscriber_id <= $4 AND d.step = 0 \
              AND d.epoch < $5 AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.bucket = $1 AND e.mailing_id = $2 \
              AND e.subscriber_id = d.subscriber_id AND (e.attempt > d.attempt OR (e.attempt = d.attempt AND e.step = 1))) \
@@ -115,7 +117,8 @@ impl Store {
         // The audiences: who was a member at the cut, who got the mailing that is corrected, and the one person in the range of a confirmation's only batch.
         let sql = match self.kind(lease).await?.as_deref() {
             Some("digest") => {
-                "SELECT p.subscriber_id, COALESCE(s.address, '') AS address, m.request, c.state, x.reason FROM mailing m \
+                "SELECT p.subscriber_id, COALESCE(s.address, '') AS address, \
+                 COALESCE(c.fields, '{}') AS fields, m.request, c.state, x.reason FROM mailing m \
                  JOIN membership p ON p.bucket = $1 AND p.newsletter = m.newsletter AND p.cadence = m.cadence \
                  AND p.joined_after < m.cut AND m.cut <= p.left_after \
                  JOIN subscriber s ON s.bucket = p.bucket AND s.subscriber_id = p.subscriber_id \
@@ -127,7 +130,8 @@ impl Store {
                  AND d.subscriber_id = p.subscriber_id) ORDER BY p.subscriber_id LIMIT $6"
             }
             Some("correction") => {
-                "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, m.request, c.state, x.reason FROM mailing m \
+                "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, \
+                 COALESCE(c.fields, '{}') AS fields, m.request, c.state, x.reason FROM mailing m \
                  JOIN delivery o ON o.bucket = $1 AND o.mailing_id = m.corrects AND o.event = 'accepted' \
                  JOIN subscriber s ON s.bucket = o.bucket AND s.subscriber_id = o.subscriber_id \
                  LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = s.subscriber_id \
@@ -138,7 +142,7 @@ impl Store {
                  AND d.subscriber_id = o.subscriber_id) ORDER BY o.subscriber_id LIMIT $6"
             }
             _ => {
-                "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, m.request, 'confirmed' AS state, \
+                "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, '{}' AS fields, m.request, 'confirmed' AS state, \
                  x.reason FROM mailing m JOIN subscriber s ON s.bucket = $1 \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
                  WHERE m.mailing_id = $2 AND s.subscriber_id >= $3 AND s.subscriber_id <= $4 AND s.subscriber_id > $5 \
@@ -163,9 +167,12 @@ impl Store {
         limit: usize,
         now: DateTime<Utc>,
     ) -> Result<Vec<Pending>, StoreError> {
-        let sql = "SELECT r.subscriber_id, COALESCE(s.address, '') AS address, m.request, r.attempt + 1 AS attempt, r.first_at \
+        let sql = "SELECT r.subscriber_id, COALESCE(s.address, '') AS address, COALESCE(c.fields, '{}') AS fields, m.request, \
+             r.attempt + 1 AS attempt, r.first_at \
              FROM retry r JOIN mailing m ON m.mailing_id = r.mailing_id \
              LEFT JOIN subscriber s ON s.bucket = r.bucket AND s.subscriber_id = r.subscriber_id \
+             LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = r.subscriber_id \
+             AND c.newsletter = m.newsletter AND c.cadence = m.cadence AND m.kind <> 'confirmation' \
              WHERE r.bucket = $1 AND r.mailing_id = $2 AND r.subscriber_id >= $3 AND r.subscriber_id <= $4 \
              AND r.subscriber_id > $5 AND r.due_at <= $7 ORDER BY r.subscriber_id LIMIT $6";
         let mut values = page(lease, after, limit);
@@ -268,7 +275,7 @@ fn tried(row: &Row) -> Result<Pending, StoreError> {
 
 fn person(row: &Row, attempt: u32, first_at: Option<DateTime<Utc>>) -> Result<Pending, StoreError> {
     let (subscriber, address, request) = (row.subscriber()?, row.text("address")?, row.int("request")?);
-    Ok(Pending { subscriber, address, skip: None, request, attempt, first_at })
+    Ok(Pending { subscriber, address, fields: row.json("fields")?, skip: None, request, attempt, first_at })
 }
 
 /// Why someone who was in the audience is not eligible any more; `None` when they are.

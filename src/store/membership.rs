@@ -72,7 +72,7 @@ pub(super) async fn end(
 ) -> Result<(), Fault> {
     let Subscription { newsletter, cadence, bucket, subscriber, request, state, .. } = subscription;
     let member = Member { newsletter, bucket: *bucket, subscriber: *subscriber };
-    let sql = "UPDATE subscription SET state = 'unsubscribed', unsubscribed_at = $1 \
+    let sql = "UPDATE subscription SET state = 'unsubscribed', unsubscribed_at = $1, fields = '{}' \
          WHERE bucket = $2 AND subscriber_id = $3 AND newsletter = $4 AND cadence = $5";
     tx.execute(sql, args![now, *bucket, *subscriber, newsletter, cadence]).await?;
     if *state == State::Confirmed {

@@ -7,7 +7,9 @@ use crate::delivery::books::Books;
 use crate::issue::Revision;
 use crate::issue::news::Mail;
 use crate::message::Letter;
-use crate::types::{Bucket, CadenceId, Facet, Finding, IssueId, MailingId, NewsletterId, NodeId, Slug, SubscriberId};
+use crate::types::{
+    Bucket, CadenceId, Facet, Fields, Finding, IssueId, MailingId, NewsletterId, NodeId, Slug, SubscriberId,
+};
 
 /// What the watcher knew of a newsletter's source when it last read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -265,6 +267,8 @@ pub struct Pending {
     pub subscriber: SubscriberId,
     /// The address as stored: composing parses it, so that a bad one fails alone.
     pub address: String,
+    /// What the person told about themselves; nothing for a confirmation, whose fields nobody has confirmed.
+    pub fields: Fields,
     /// Why the person is not eligible any more, as it was when the page was read: skip them, send nothing. Handing checks again.
     pub skip: Option<String>,
     /// The request that a confirmation token answers.

@@ -60,7 +60,7 @@ async fn open(tx: &mut Tx, new: &NewMailing, letter: &str) -> Result<bool, Fault
         newsletter,
         cadence,
         occurrence,
-        &new.letter.subject,
+        new.letter.shown_subject(),
         letter,
         cut,
         0_i64,
@@ -97,7 +97,7 @@ async fn open_correction(tx: &mut Tx, new: &NewCorrection, letter: &str) -> Resu
     if tx.execute(sql, args![&newsletter, &cadence, issue, variant, *mailing, *number]).await? == 0 {
         return Ok(false);
     }
-    let subject = &new.letter.subject;
+    let subject = new.letter.shown_subject();
     let values =
         args![*mailing, "correction", &newsletter, &cadence, *mailing, subject, letter, 0_i64, 0_i64, *now, *corrects];
     tx.execute(INSERT_MAILING, values).await?;
@@ -166,7 +166,7 @@ pub(super) async fn open_confirmation(
 ) -> Result<(), Fault> {
     let Member { newsletter, bucket, subscriber } = member;
     let mailing = MailingId::from_bytes(chance.bytes()?);
-    let (subject, letter) = (&letter.subject, json(letter)?);
+    let (subject, letter) = (letter.shown_subject(), json(letter)?);
     let values =
         args![mailing, "confirmation", newsletter, cadence, mailing, subject, letter, 0_i64, request, now, NO_MAILING];
     tx.execute(INSERT_MAILING, values).await?;

@@ -4,13 +4,14 @@ use chrono::{DateTime, Utc};
 
 use super::membership::{Member, end, gate, join, note};
 use super::opening::open_confirmation;
+use super::publish::json;
 use super::sql::{Fault, Tx, args, write};
 use super::subscribers::{find, of_newsletter};
 use super::{Store, StoreError};
 use crate::chance::Chance;
 use crate::message::Letter;
-use crate::subscription::{Answer, CONFIRMATION_INTERVAL, Consent, Request, State, Subscription, answer};
-use crate::types::{Bucket, CadenceId, EmailAddress, NewsletterId, SubscriberId};
+use crate::subscription::{Answer, CONFIRMATION_INTERVAL, Choice, Consent, Request, State, Subscription, answer};
+use crate::types::{Bucket, CadenceId, EmailAddress, Fields, NewsletterId, SubscriberId};
 
 impl Store {
     /// Records a request to subscribe and, when [`crate::subscription::answer`] says so, opens the confirmation mailing of one, all in one transaction.
@@ -34,6 +35,12 @@ impl Store {
         write!(self.pool, |tx| confirm(tx, subscription, now).await)
     }
 
+    /// Gives a confirmed subscription another cadence or other fields, on the word of whoever has the link of one of its mails. False
+    /// when it is not confirmed any more, or nothing is different.
+    pub async fn choose(&self, subscription: &Subscription, choice: &Choice) -> Result<bool, StoreError> {
+        write!(self.pool, |tx| choose(tx, subscription, choice).await)
+    }
+
     /// Adds a confirmed subscription on an operator's word. False when the person has the newsletter already, in whatever cadence; when
     /// the address is suppressed; or when the person unsubscribed before: an import never brings anyone back, nor
     /// changes what someone chose.
@@ -46,15 +53,15 @@ impl Store {
         now: DateTime<Utc>,
         chance: &Chance,
     ) -> Result<bool, StoreError> {
-        let request = Request {
-            newsletter: newsletter.clone(),
-            cadence: cadence.clone(),
-            address: address.clone(),
-            now,
-            consent: consent.clone(),
-        };
-        let bucket = address.key().bucket(self.buckets);
-        write!(self.pool, |tx| add(tx, bucket, &request, chance).await)
+        let (newsletter, cadence) = (newsletter.clone(), cadence.clone());
+        let (address, consent, fields) = (address.clone(), consent.clone(), Fields::default());
+        self.admit(&Request { newsletter, cadence, address, now, consent, fields }, chance).await
+    }
+
+    /// What [`Store::add`] does, with what is known of the person.
+    pub async fn admit(&self, request: &Request, chance: &Chance) -> Result<bool, StoreError> {
+        let bucket = request.address.key().bucket(self.buckets);
+        write!(self.pool, |tx| add(tx, bucket, request, chance).await)
     }
 }
 
@@ -120,6 +127,30 @@ async fn confirm(tx: &mut Tx, subscription: &Subscription, now: DateTime<Utc>) -
     Ok(true)
 }
 
+async fn choose(tx: &mut Tx, subscription: &Subscription, choice: &Choice) -> Result<bool, Fault> {
+    let Subscription { newsletter, bucket, subscriber, .. } = subscription;
+    let member = Member { newsletter, bucket: *bucket, subscriber: *subscriber };
+    let Choice { cadence, fields, now, consent } = choice;
+    let cut = gate(tx, *bucket).await?;
+    let standing = of_newsletter(tx, newsletter, *bucket, *subscriber).await?;
+    let Some(confirmed) = standing.iter().find(|s| s.state == State::Confirmed) else { return Ok(false) };
+    if confirmed.cadence == *cadence {
+        let sql = "UPDATE subscription SET fields = $1 WHERE bucket = $2 AND subscriber_id = $3 AND newsletter = $4 \
+             AND cadence = $5 AND fields <> $1";
+        let values = args![json(fields)?, *bucket, *subscriber, newsletter, cadence];
+        return Ok(tx.execute(sql, values).await? == 1);
+    }
+    let Some(address) = confirmed.address.clone() else { return Ok(false) };
+    end(tx, confirmed, "replaced", cut, *now).await?;
+    let number = next_request(&standing);
+    let (newsletter, cadence, consent) = (newsletter.clone(), cadence.clone(), consent.clone());
+    let request = Request { newsletter, cadence, address, now: *now, consent, fields: fields.clone() };
+    record(tx, *bucket, *subscriber, &request, number, State::Confirmed).await?;
+    join(tx, member, &request.cadence, cut).await?;
+    note(tx, member, &request.cadence, number, "chosen", Some(&request.consent), *now).await?;
+    Ok(true)
+}
+
 async fn add(tx: &mut Tx, bucket: Bucket, request: &Request, chance: &Chance) -> Result<bool, Fault> {
     let cut = gate(tx, bucket).await?;
     let known = find(tx, bucket, &request.address).await?;
@@ -177,12 +208,14 @@ async fn record(
     number: i64,
     state: State,
 ) -> Result<(), Fault> {
-    let sql = "INSERT INTO subscription (bucket, subscriber_id, newsletter, cadence, state, request, requested_at, confirmed_at) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (bucket, subscriber_id, newsletter, cadence) DO UPDATE SET \
-         state = excluded.state, request = excluded.request, requested_at = excluded.requested_at, \
-         confirmed_at = COALESCE(excluded.confirmed_at, subscription.confirmed_at)";
+    let sql = "INSERT INTO subscription (bucket, subscriber_id, newsletter, cadence, state, request, requested_at, confirmed_at, \
+         fields) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (bucket, subscriber_id, newsletter, cadence) DO UPDATE SET \
+         state = excluded.state, request = excluded.request, requested_at = excluded.requested_at, fields = excluded.fields, \
+         confirmed_at = COALESCE(excluded.confirmed_at, subscription.confirmed_at), unsubscribed_at = \
+         CASE WHEN excluded.state = 'confirmed' THEN NULL ELSE subscription.unsubscribed_at END";
     let confirmed_at = (state == State::Confirmed).then_some(request.now);
-    let Request { newsletter, cadence, now, .. } = request;
-    let values = args![bucket, subscriber, newsletter, cadence, state.as_str(), number, *now, confirmed_at];
+    let Request { newsletter, cadence, now, fields, .. } = request;
+    let fields = json(fields)?;
+    let values = args![bucket, subscriber, newsletter, cadence, state.as_str(), number, *now, confirmed_at, fields];
     tx.execute(sql, values).await.map(|_| ())
 }

@@ -13,7 +13,7 @@ use crate::types::{Bucket, CadenceId, EmailAddress, NewsletterId, SubscriberId};
 macro_rules! subscription_columns {
     () => {
         "s.newsletter, s.cadence, s.bucket, s.subscriber_id, s.state, s.request, s.requested_at, s.confirmed_at, \
-         s.unsubscribed_at, p.address"
+         s.unsubscribed_at, s.fields, p.address"
     };
 }
 
@@ -179,5 +179,6 @@ fn subscription(row: &Row) -> Result<Subscription, StoreError> {
         requested_at: row.time("requested_at")?,
         confirmed_at: row.maybe_time("confirmed_at")?,
         unsubscribed_at: row.maybe_time("unsubscribed_at")?,
+        fields: row.json("fields")?,
     })
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use crate::types::{Bucket, CadenceId, EmailAddress, NewsletterId, SubscriberId};
+use crate::types::{Bucket, CadenceId, EmailAddress, Fields, NewsletterId, SubscriberId};
 
 /// `Pending -> Confirmed -> Unsubscribed`, and again from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -59,6 +59,8 @@ pub struct Subscription {
     pub confirmed_at: Option<DateTime<Utc>>,
     /// When it ended.
     pub unsubscribed_at: Option<DateTime<Utc>>,
+    /// What the person told about themselves, for this newsletter.
+    pub fields: Fields,
 }
 
 /// How permission was given: kept with the subscription, word for word.
@@ -129,6 +131,22 @@ pub struct Request {
     pub now: DateTime<Utc>,
     /// How permission is given.
     pub consent: Consent,
+    /// What the person tells about themselves. It waits for the confirmation like the request itself: what a stranger writes about an
+    /// address is in no mail to it.
+    pub fields: Fields,
+}
+
+/// What a subscriber chose on the preferences page.
+#[derive(Clone, Debug)]
+pub struct Choice {
+    /// How often.
+    pub cadence: CadenceId,
+    /// All they tell about themselves from now on.
+    pub fields: Fields,
+    /// When.
+    pub now: DateTime<Utc>,
+    /// Where they said so.
+    pub consent: Consent,
 }
 
 /// At most one confirmation mail in this time to one address and newsletter, however often the form is sent: nobody can
@@ -192,6 +210,7 @@ mod tests {
             requested_at: minute(at),
             confirmed_at: None,
             unsubscribed_at: None,
+            fields: Fields::default(),
         }
     }
 

@@ -7,15 +7,19 @@ use memchr::{memchr, memchr_iter, memmem};
 /// Longest line of a message without CRLF (RFC 5322 section 2.1.1).
 const MAX_LINE: usize = 998;
 
-/// The content as text, if it is fit: ASCII lines of at most 998 octets, each ended by CRLF, no NUL and no other CR or LF.
+/// The content as text, if it is fit: ASCII lines of at most 998 octets, each ended by CRLF, no NUL and no other CR or LF. The header
+/// may have UTF-8 in it: it goes to somebody whose address has, by SMTPUTF8 (RFC 6532).
 ///
 /// Anything else could be read as the end of the message by one server and as text by the next ("SMTP smuggling").
 ///
 /// # Errors
 /// What is wrong, and in which line.
 pub(super) fn check(content: &[u8]) -> Result<&str, String> {
-    let text = std::str::from_utf8(content).ok().filter(|text| text.is_ascii());
-    let text = text.ok_or("it has a byte over 127")?;
+    let text = std::str::from_utf8(content).map_err(|_| "it has bytes that are no UTF-8")?;
+    let body = memmem::find(content, b"\r\n\r\n").unwrap_or_default();
+    if !content.get(body..).is_some_and(<[u8]>::is_ascii) {
+        return Err("its body has a byte over 127".to_owned());
+    }
     if memchr(0, content).is_some() {
         return Err("it has a NUL".to_owned());
     }
@@ -58,7 +62,7 @@ mod tests {
     #[test]
     fn only_what_every_server_reads_alike_is_fit() {
         let longest = format!("{}\r\n", "x".repeat(998));
-        for fit in ["", "\r\n", "a\r\n", "a\r\n\r\n.b\r\n", longest.as_str()] {
+        for fit in ["", "\r\n", "a\r\n", "To: é@example.org\r\n\r\na\r\n", "a\r\n\r\n.b\r\n", longest.as_str()] {
             assert!(check(fit.as_bytes()).is_ok(), "{fit:?}");
         }
         let too_long = format!("a\r\n{}\r\n", "x".repeat(999));
@@ -72,7 +76,8 @@ mod tests {
             ("a\r\r\n", "line 1 has a bare CR"),
             ("a\r\n\r", "its last line does not end with CRLF"),
             ("a\0b\r\n", "it has a NUL"),
-            ("é\r\n", "it has a byte over 127"),
+            ("é\r\n", "its body has a byte over 127"),
+            ("To: é\r\n\r\né\r\n", "its body has a byte over 127"),
             (too_long.as_str(), "line 2 has 999 octets, and 998 are allowed"),
         ] {
             assert_eq!(check(unfit.as_bytes()), Err(why.to_owned()), "{unfit:?}");

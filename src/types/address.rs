@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::Bucket;
+use super::{Bucket, clean};
 
 /// A mail address that SMTP can carry: RFC 5321 `local-part@domain`, with the domain in lower-case A-labels.
 ///
@@ -26,7 +26,7 @@ pub enum AddressError {
     /// The part before the `@` is empty or longer than 64 octets (RFC 5321 section 4.5.3.1.1).
     #[error("the part before the @ must have 1 to 64 characters")]
     LocalLength,
-    /// The part before the `@` has a character that needs quoting or SMTPUTF8.
+    /// The part before the `@` has a character that needs quoting, or that nobody sees.
     #[error("the part before the @ has a character that is not allowed there")]
     LocalCharacter,
     /// The part after the `@` is not a domain name with at least two labels.
@@ -48,7 +48,13 @@ impl EmailAddress {
         if local.is_empty() || local.len() > 64 {
             return Err(AddressError::LocalLength);
         }
-        let atext = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+        // RFC 6531 section 3.3 adds every character outside ASCII; those that nobody sees or that turn text around are left out.
+        let unseen = |c: char| c.is_control() || c.is_whitespace() || clean(c.encode_utf8(&mut [0; 4])).is_empty();
+        let invisible = |c| matches!(c, '\u{AD}' | '\u{200B}'..='\u{200F}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}');
+        let atext = |c: char| {
+            let ascii = c.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~.".contains(c);
+            ascii || (!c.is_ascii() && !unseen(c) && !invisible(c))
+        };
         if !local.chars().all(atext) || local.starts_with('.') || local.ends_with('.') || local.contains("..") {
             return Err(AddressError::LocalCharacter);
         }
@@ -60,6 +66,12 @@ impl EmailAddress {
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.text
+    }
+
+    /// Whether every relay takes it; else it needs SMTPUTF8 (RFC 6531).
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.text.is_ascii()
     }
 
     /// The domain, in lower-case A-labels.
@@ -77,7 +89,7 @@ impl EmailAddress {
     /// The key that identifies the subscriber.
     #[must_use]
     pub fn key(&self) -> AddressKey {
-        AddressKey(self.text.to_ascii_lowercase())
+        AddressKey(self.text.to_lowercase())
     }
 }
 
@@ -193,7 +205,11 @@ mod tests {
         for (typed, kept) in [
             ("a@example.org", "a@example.org"),
             (" Ada.Lovelace+news@Example.ORG\n", "Ada.Lovelace+news@example.org"),
-            ("jörg@bücher.example", ""),
+            ("jörg@bücher.example", "jörg@xn--bcher-kva.example"),
+            ("用户@例子.example", "用户@xn--fsqu00a.example"),
+            ("a\u{200B}b@example.org", ""),
+            ("a\u{202E}b@example.org", ""),
+            ("\u{E000}confirm\u{E001}@example.org", ""),
             ("joerg@bücher.example", "joerg@xn--bcher-kva.example"),
             ("o'brien@example.org", "o'brien@example.org"),
         ] {

@@ -5,18 +5,22 @@
 
 mod address;
 mod facet;
+mod fields;
 mod finding;
 mod id;
 mod secret;
 mod slug;
 mod token;
+mod verp;
 
 pub use address::{AddressError, AddressKey, EmailAddress, Mailbox};
 pub(crate) use facet::folded;
 pub use facet::{Facet, FacetId, FacetKind};
+pub use fields::{FIELD_LENGTH, FieldName, FieldTooLong, Fields, clean, is_direction};
 pub use finding::{Finding, Place, Rule};
 pub(crate) use id::base32;
 pub use id::{Bucket, IdError, IssueId, MailingId, NodeId, SubscriberId};
 pub use secret::Secret;
 pub use slug::{CadenceId, NewsletterId, Slug, SlugError};
-pub use token::{Confirm, InstallKey, Purpose, Scope, TOKEN_LENGTH, Token, TokenError, Unsubscribe};
+pub use token::{Confirm, InstallKey, Preferences, Purpose, Scope, TOKEN_LENGTH, Token, TokenError, Unsubscribe};
+pub use verp::{VERP_LENGTH, Verp};

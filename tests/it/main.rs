@@ -17,6 +17,7 @@ mod pages;
 mod publishing;
 mod readers;
 mod replay;
+mod signing;
 mod still;
 mod store;
 mod subscribing;
@@ -28,6 +29,8 @@ mod websub;
 
 #[path = "../support/browser.rs"]
 mod browser;
+#[path = "../support/postfix.rs"]
+mod postfix;
 #[path = "../support/postgres.rs"]
 mod postgres;
 #[path = "../support/sink.rs"]

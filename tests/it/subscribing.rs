@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tidings::subscription::State;
+use tidings::subscription::{State, Subscription};
+use tidings::types::{Fields, Preferences, Scope, Token};
 
 use crate::harness::{Backend, TestApp, on_both};
 
@@ -140,4 +141,119 @@ async fn a_token_is_good_for_its_own_purpose_and_request_only() {
     app.post("/weekly/subscribe", &[("email", "ada@reader.example"), ("cadence", "mondays")]).await;
     app.post(&confirm, &[]).await;
     assert_eq!(states(&app).await, [State::Pending], "an old link does not confirm a later request");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_preferences_link_shows_and_changes_how_often_mail_comes() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(mut app) = TestApp::start_with(backend, TWO_CADENCES).await else { continue };
+        app.watch().await.unwrap();
+        app.subscribe("ada@reader.example").await;
+        app.write_issue("one.md", "One", "2026-03-01", "A text.");
+        app.watch().await.unwrap();
+        app.schedule().await;
+        app.advance(Duration::from_secs(3600));
+        app.schedule().await;
+        app.send().await;
+        let link = app.digests()[0].link("/preferences/");
+
+        let page = app.get(&link).await;
+        assert!(page.body.contains("value=\"mondays\" checked") && page.header("cache-control") == "no-store");
+        assert_eq!(cadences(&app).await, ["mondays"], "a GET changes nothing");
+        assert_eq!(app.post(&link, &[("cadence", "hourly")]).await.status, 422);
+
+        let page = app.post(&link, &[("cadence", "daily")]).await;
+        assert!(page.body.contains("value=\"daily\" checked") && page.body.contains("Saved."), "{}", page.body);
+        assert_eq!(cadences(&app).await, ["daily"]);
+        app.post(&link, &[("cadence", "mondays")]).await;
+        app.post(&link, &[("cadence", "mondays")]).await;
+        assert_eq!(cadences(&app).await, ["mondays"], "there and back, and twice is once");
+
+        let forged = link.replace("/preferences/", "/unsubscribe/");
+        assert_eq!(app.get(&forged).await.status, 404, "a token has one purpose");
+        assert_eq!(app.get(&link[..link.len() - 1]).await.status, 404);
+
+        let page = app.post(&link, &[("cadence", "-")]).await;
+        assert!(page.body.contains("You are unsubscribed"), "{}", page.body);
+        assert!(cadences(&app).await.is_empty());
+        let page = app.post(&link, &[("cadence", "daily")]).await;
+        assert!(page.body.contains("unsubscribed since"), "an old link brings nobody back: {}", page.body);
+        assert!(cadences(&app).await.is_empty());
+    }
+}
+
+const TWO_CADENCES: &str = r#"
+[newsletters.weekly]
+title = "The Weekly"
+from = "The Weekly <weekly@news.example>"
+settle = "0s"
+min_length = 1
+max_age = "60d"
+[newsletters.weekly.source]
+directory = {issues}
+[newsletters.weekly.cadences.daily]
+title = "Every day"
+cron = "0 7 * * *"
+[newsletters.weekly.cadences.mondays]
+title = "Every Monday"
+cron = "0 9 * * 1"
+"#;
+
+/// The cadences that somebody is subscribed to.
+async fn cadences(app: &TestApp) -> Vec<String> {
+    let page = app.app().store.list(None, None, 100).await.unwrap();
+    let confirmed = page.into_iter().filter(|listed| listed.subscription.state == State::Confirmed);
+    confirmed.map(|listed| listed.subscription.cadence.to_string()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_people_tell_about_themselves_is_theirs_to_change_and_goes_with_them() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let extra = format!("[defaults]\nfields = [\"name\"]\n{TWO_CADENCES}");
+        let Some(mut app) = TestApp::start_with(backend, &extra).await else { continue };
+        app.watch().await.unwrap();
+        assert!(app.get("/weekly/").await.body.contains("name=\"name\""), "the form asks");
+        let long = [("email", "ada@reader.example"), ("cadence", "mondays"), ("name", &"x".repeat(101))];
+        assert_eq!(app.post("/weekly/subscribe", &long).await.status, 422);
+        let form = [("email", "ada@reader.example"), ("cadence", "mondays"), ("name", " Ada\r\nBcc: x "), ("age", "3")];
+        app.post("/weekly/subscribe", &form).await;
+        app.send().await;
+        app.post(&app.outbox()[0].link("/confirm/"), &[]).await;
+        assert_eq!(names(&app).await, ["Ada Bcc: x"], "one line, and only what was asked");
+
+        let forged = [("email", "ada@reader.example"), ("cadence", "mondays"), ("name", "Mallory")];
+        app.post("/weekly/subscribe", &forged).await;
+        let other = [("email", "ada@reader.example"), ("cadence", "daily"), ("name", "Mallory")];
+        app.post("/weekly/subscribe", &other).await;
+        assert_eq!(confirmed(&app).await[0].fields.get("name"), Some("Ada Bcc: x"), "nobody else can change it");
+
+        let scope = confirmed(&app).await.remove(0);
+        let token = Token::<Preferences>::mint(
+            app.app().store.key(),
+            &Scope { newsletter: &scope.newsletter, bucket: scope.bucket, subscriber: scope.subscriber, request: 0 },
+        );
+        let link = format!("/weekly/preferences/{token}");
+        assert!(app.get(&link).await.body.contains("value=\"Ada Bcc: x\""));
+        app.post(&link, &[("cadence", "mondays"), ("name", "Ada")]).await;
+        assert_eq!(confirmed(&app).await[0].fields.get("name"), Some("Ada"));
+        app.post(&link, &[("cadence", "daily"), ("name", "Countess")]).await;
+        let now = confirmed(&app).await;
+        assert_eq!((now[0].cadence.as_str(), now[0].fields.get("name")), ("daily", Some("Countess")));
+        app.post(&link, &[("cadence", "-")]).await;
+        let left = app.app().store.list(None, None, 100).await.unwrap();
+        assert!(
+            left.iter()
+                .filter(|l| l.subscription.state == State::Unsubscribed)
+                .all(|l| l.subscription.fields == Fields::default())
+        );
+    }
+}
+
+async fn confirmed(app: &TestApp) -> Vec<Subscription> {
+    let page = app.app().store.list(None, None, 100).await.unwrap();
+    page.into_iter().map(|listed| listed.subscription).filter(|s| s.state == State::Confirmed).collect()
+}
+
+async fn names(app: &TestApp) -> Vec<String> {
+    confirmed(app).await.iter().filter_map(|s| s.fields.get("name").map(str::to_owned)).collect()
 }

@@ -1,6 +1,7 @@
 //! Makes the sections of the configuration from the settings. A section reads all its keys before it gives up, so
 //! that an operator sees every error of it at once.
 
+mod identity;
 mod mail;
 mod newsletter;
 

@@ -7,6 +7,7 @@ use chrono_tz::Tz;
 use super::super::model::{Cadence, Newsletter, Pages, Source, SourcePlace};
 use super::super::reader::Reader;
 use super::super::values::{self, Problem};
+use super::identity::identity;
 use crate::feed::plan::Limits;
 use crate::issue::news::Caution;
 use crate::issue::permalink::Permalink;
@@ -40,8 +41,6 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let mut inherited = Inherited { r, both: &both };
     let language = inherited.must("language", values::language);
     let from = inherited.must("from", values::mailbox);
-    let reply_to = inherited.may("reply_to", values::address);
-    let return_path = inherited.may("return_path", values::address);
     let timezone = inherited.must("timezone", values::timezone);
     let poll = inherited.must("poll", |text| values::at_least(SHORTEST_POLL, text));
     let settle = inherited.must("settle", values::duration);
@@ -54,19 +53,27 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let icon = r.may(&[&own("icon")], values::picture);
     let logo = r.may(&[&own("logo")], values::picture);
     let reading = reading(r, &section, timezone.unwrap_or(Tz::UTC), language.as_deref());
+    let identity = identity(r, &section, from.as_ref());
+    let fields = r.list(&[&own("fields"), "defaults.fields"], values::field);
     let permalink = permalink(r, &section);
     let source = source(r, &section);
     let pages = pages(r, &section);
     // With a zone that does not parse, the expressions are still worth reading.
     let cadences = cadences(r, &section, timezone.unwrap_or(Tz::UTC));
-    let (title, from) = (title?, from?);
+    let (title, from, identity) = (title?, from?, identity?);
     Some(Newsletter {
         id: NewsletterId::parse(name).ok()?,
         description: description?.unwrap_or_else(|| title.clone()),
         title,
         language: language?,
-        reply_to: reply_to?,
-        return_path: return_path?.unwrap_or_else(|| from.address().clone()),
+        sender: identity.sender,
+        reply_to: identity.reply_to,
+        return_path: identity.return_path.unwrap_or_else(|| from.address().clone()),
+        bounce_domain: identity.bounce_domain,
+        unsubscribe_address: identity.unsubscribe_address,
+        complaint_address: identity.complaint_address,
+        dkim: identity.dkim,
+        fields: fields?,
         from,
         timezone: timezone?,
         reading: reading?,
@@ -100,11 +107,6 @@ impl<F: Fn(&str) -> (String, String)> Inherited<'_, '_, F> {
         let (own, default) = (self.both)(key);
         self.r.need(&[&own, &default]).and_then(|found| self.r.number(found, range))
     }
-
-    fn may<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Option<Option<T>> {
-        let (own, default) = (self.both)(key);
-        self.r.may(&[&own, &default], parse)
-    }
 }
 
 fn reading(r: &mut Reader<'_>, newsletter: &str, timezone: Tz, language: Option<&str>) -> Option<Reading> {
@@ -114,7 +116,7 @@ fn reading(r: &mut Reader<'_>, newsletter: &str, timezone: Tz, language: Option<
     let nothing = ("names no place", "Write it as in date_sources = [\"front-matter\"].");
     let own = format!("{newsletter}.date_sources");
     let date_sources = r.some(&[&own, "defaults.date_sources"], values::date_source, nothing);
-    let only = r.map(&format!("{newsletter}.source.only"));
+    let only = r.map(&[&format!("{newsletter}.source.only")]);
     // The case of keys does not count in documents either.
     let only = only.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect();
     let languages = languages(r, newsletter, language);

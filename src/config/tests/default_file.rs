@@ -83,7 +83,11 @@ fn the_examples_in_error_messages_are_values_that_would_be_taken() {
                 values::duration(text).is_ok()
             }
             "from" => values::mailbox(text).is_ok(),
-            "reply_to" | "return_path" => values::address(text).is_ok(),
+            "bounce_domain" | "dkim_domain" => values::domain(text).is_ok(),
+            "fields" => items(&value).iter().all(|text| values::field(text).is_ok()),
+            "reply_to" | "return_path" | "sender" | "unsubscribe_address" | "complaint_address" => {
+                values::address(text).is_ok()
+            }
             "host" => values::host(text).is_ok(),
             "client_header" => values::header_name(text).is_ok(),
             "icon" | "logo" => values::picture(text).is_ok(),

@@ -15,7 +15,7 @@ use super::schema::nearest;
 use crate::issue::{DateSource, permalink};
 use crate::renderer::Cut;
 use crate::schedule::{Schedule, ScheduleError};
-use crate::types::{EmailAddress, Mailbox};
+use crate::types::{EmailAddress, FieldName, Mailbox};
 
 /// What is wrong with a value. Most read on from its text: `"TEXT" WHAT: WHY. REMEDY`.
 #[derive(Debug, PartialEq, Eq)]
@@ -94,15 +94,42 @@ pub(super) fn language(text: &str) -> Result<String, Problem> {
 
 /// An address with or without a name.
 pub(super) fn mailbox(text: &str) -> Result<Mailbox, Problem> {
-    Mailbox::parse(text).map_err(|error| {
+    let mailbox = Mailbox::parse(text).map_err(|error| {
         Problem::new("is not a mail address", error.to_string(), "Write it as The News <news@example.org>.")
-    })
+    })?;
+    address(mailbox.address().expose()).map(|_| mailbox)
 }
 
-/// An address.
+/// An address of ours.
 pub(super) fn address(text: &str) -> Result<EmailAddress, Problem> {
-    EmailAddress::parse(text)
-        .map_err(|error| Problem::new("is not a mail address", error.to_string(), "Write it as news@example.org."))
+    let remedy = "Write it as news@example.org.";
+    let address =
+        EmailAddress::parse(text).map_err(|error| Problem::new("is not a mail address", error.to_string(), remedy))?;
+    if address.is_ascii() {
+        return Ok(address);
+    }
+    let why = "the part before the @ is not ASCII, and a relay without SMTPUTF8 would refuse all mail".to_owned();
+    Err(Problem::new("is not an address that every relay takes", why, remedy))
+}
+
+/// A domain name, in A-labels.
+pub(super) fn domain(text: &str) -> Result<String, Problem> {
+    let address = EmailAddress::parse(&format!("x@{text}"));
+    let remedy = "Write it as example.org.";
+    address.map(|address| address.domain().to_owned()).map_err(|_| Problem::new("is not a domain name", None, remedy))
+}
+
+/// The name of a subscriber's field.
+pub(super) fn field(text: &str) -> Result<FieldName, Problem> {
+    let known = ["email", "cadence"].contains(&text);
+    match FieldName::parse(text) {
+        Ok(name) if !known => Ok(name),
+        _ => {
+            let remedy = "Write a name of lower-case letters, digits and hyphens, such as name or first-name; email and \
+                          cadence are asked for anyway.";
+            Err(Problem::new("is not the name of a field", None, remedy))
+        }
+    }
 }
 
 /// A text for headers and headings.

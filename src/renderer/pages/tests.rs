@@ -41,7 +41,11 @@ fn way(title: &str) -> Way {
 
 fn form() -> Form {
     let cadences = vec![("each".to_owned(), "Each".to_owned()), ("weekly".to_owned(), "Weekly".to_owned())];
-    Form { action: "/subscribe".to_owned(), cadences }
+    Form {
+        action: "/subscribe".to_owned(),
+        cadences,
+        fields: vec![("name".to_owned(), "Name".to_owned(), String::new())],
+    }
 }
 
 fn article(title: &str) -> Article {
@@ -102,6 +106,17 @@ fn listing(kind: &'static str) -> Listing {
     }
 }
 
+fn preferences() -> PreferencesPage {
+    PreferencesPage {
+        frame: frame(),
+        cadences: form().cadences,
+        chosen: "weekly".to_owned(),
+        nothing: "-",
+        fields: vec![("name".to_owned(), "Name".to_owned(), "\"><h>".to_owned())],
+        done: Some("<h>".to_owned()),
+    }
+}
+
 /// Those of a newsletter first, then those of none.
 fn every_page() -> Vec<String> {
     let templates = Templates::load(None).unwrap();
@@ -140,6 +155,7 @@ fn every_page() -> Vec<String> {
         SearchPage { question: String::new(), ..search.clone() }.render(&templates).unwrap(),
         issue_page().render(&templates).unwrap(),
         IssuePage { form: None, ..issue_page() }.render(&templates).unwrap(),
+        preferences().render(&templates).unwrap(),
         Notice { frame: Some(frame()), ..notice.clone() }.render(&templates).unwrap(),
         notice.render(&templates).unwrap(),
         index.render(&templates).unwrap(),
@@ -149,7 +165,7 @@ fn every_page() -> Vec<String> {
 }
 
 /// How many pages of [`every_page`] are a newsletter's.
-const OF_A_NEWSLETTER: usize = 9;
+const OF_A_NEWSLETTER: usize = 10;
 
 #[test]
 fn no_page_needs_a_script_an_inline_style_or_another_host() {
@@ -163,6 +179,13 @@ fn no_page_needs_a_script_an_inline_style_or_another_host() {
         assert!(page.starts_with("<!doctype html>\n<html lang=\"en\">"), "{page}");
         assert!(page.contains("<link rel=\"stylesheet\" href=\"/style-1.css\">") && page.contains("<main"), "{page}");
     }
+}
+
+#[test]
+fn preferences_show_what_holds_and_how_to_end_it() {
+    let page = preferences().render(&Templates::load(None).unwrap()).unwrap();
+    assert!(page.contains("value=\"weekly\" checked>") && !page.contains("value=\"each\" checked>"), "{page}");
+    assert!(page.contains("name=\"cadence\" value=\"-\">") && page.contains("name=\"referrer\""), "{page}");
 }
 
 #[test]

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig};
 
 use super::super::TransportError;
-use super::session::{Connection, answer, within};
+use super::session::{Connection, Offers, answer, within};
 use super::wire::Wire;
 use crate::config::{Smtp, Tls};
 use crate::delivery::Phase;
@@ -47,9 +47,9 @@ impl Relay {
             Tls::Implicit => self.greeted(Wire::tls(self.handshake(tcp).await?)).await?,
             Tls::Starttls => self.starttls(tcp).await?,
         };
-        let pipelining = self.pipelining(&mut smtp).await?;
+        let offers = self.offers(&mut smtp).await?;
         self.log_in(&mut smtp).await?;
-        Ok(Connection::new(smtp, pipelining, self.config.timeout))
+        Ok(Connection::new(smtp, offers, self.config.timeout))
     }
 
     /// Tries each address of the host in turn.
@@ -123,10 +123,11 @@ impl Relay {
         Ok(self.tls.get_or_init(|| Arc::new(config)).clone())
     }
 
-    /// Whether PIPELINING is offered. lettre forgets extensions that it does not use, so EHLO is said once more.
-    async fn pipelining(&self, smtp: &mut AsyncSmtpConnection) -> Result<bool, TransportError> {
-        let offers = self.demand(smtp, &format!("EHLO {}\r\n", self.config.hello), 250).await?;
-        Ok(offers.iter().skip(1).any(|line| line.trim().eq_ignore_ascii_case("PIPELINING")))
+    /// What is offered. lettre forgets extensions that it does not use, so EHLO is said once more.
+    async fn offers(&self, smtp: &mut AsyncSmtpConnection) -> Result<Offers, TransportError> {
+        let lines = self.demand(smtp, &format!("EHLO {}\r\n", self.config.hello), 250).await?;
+        let offers = |keyword: &str| lines.iter().skip(1).any(|line| line.trim().eq_ignore_ascii_case(keyword));
+        Ok(Offers { pipelining: offers("PIPELINING"), smtputf8: offers("SMTPUTF8") })
     }
 
     async fn log_in(&self, smtp: &mut AsyncSmtpConnection) -> Result<(), TransportError> {

@@ -21,9 +21,18 @@ const QUIT: Duration = Duration::from_secs(1);
 /// An open SMTP session.
 pub struct Connection {
     smtp: AsyncSmtpConnection,
-    pipelining: bool,
+    offers: Offers,
     timeout: Duration,
     state: State,
+}
+
+/// What the relay's EHLO offers, of what we use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Offers {
+    /// RFC 2920.
+    pub pipelining: bool,
+    /// RFC 6531.
+    pub smtputf8: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +63,10 @@ impl Steps {
         }
         if let Some(Envelope { from, to }) = next {
             for (phase, command) in [
-                (Phase::Mail, format!("MAIL FROM:<{}>\r\n", from.expose())),
+                (
+                    Phase::Mail,
+                    format!("MAIL FROM:<{}>{}\r\n", from.expose(), if to.is_ascii() { "" } else { " SMTPUTF8" }),
+                ),
                 (Phase::Recipient, format!("RCPT TO:<{}>\r\n", to.expose())),
                 (Phase::Data, "DATA\r\n".to_owned()),
             ] {
@@ -72,14 +84,14 @@ impl Steps {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Connection({:?}, pipelining: {})", self.state, self.pipelining)
+        write!(f, "Connection({:?}, {:?})", self.state, self.offers)
     }
 }
 
 impl Connection {
     /// A session that is past EHLO, TLS and AUTH.
-    pub(super) fn new(smtp: AsyncSmtpConnection, pipelining: bool, timeout: Duration) -> Self {
-        Self { smtp, pipelining, timeout, state: State::Idle }
+    pub(super) fn new(smtp: AsyncSmtpConnection, offers: Offers, timeout: Duration) -> Self {
+        Self { smtp, offers, timeout, state: State::Idle }
     }
 
     pub(in super::super) async fn round(&mut self, content: Option<&[u8]>, next: Option<&Envelope>) -> Round {
@@ -93,6 +105,13 @@ impl Connection {
             let why = format!("this round does not fit a session that is {state:?}; nothing was sent");
             return Round { broken: Some(TransportError::Lost(why)), ..Round::default() };
         }
+        // An envelope that this relay cannot carry is never said: the answer to it is ours, and the others go on.
+        let impossible = next.filter(|next| !self.offers.smtputf8 && !next.to.is_ascii());
+        let next = if impossible.is_some() { None } else { next };
+        if content.is_none() && impossible.is_some() {
+            self.state = state;
+            return Round { envelope: Some(no_smtputf8()), ..Round::default() };
+        }
         let steps = match Steps::new(content, next) {
             Ok(steps) => steps,
             Err(why) => return Round::not_sent(554, "5.6.0", TransportError::Unfit(why)),
@@ -105,6 +124,7 @@ impl Connection {
         }
         if round.broken.is_none() {
             self.state = if round.envelope == Some(Announced::Ready) { State::Announced } else { State::Idle };
+            round.envelope = round.envelope.or(impossible.map(|_| no_smtputf8()));
         }
         round
     }
@@ -114,11 +134,11 @@ impl Connection {
     async fn talk(&mut self, steps: &Steps, answers: &mut Vec<(Phase, Reply)>) -> Result<(), TransportError> {
         let mut sent = 0;
         for (phase, end) in &steps.ends {
-            let until = if self.pipelining { steps.text.len() } else { *end };
+            let until = if self.offers.pipelining { steps.text.len() } else { *end };
             let reply = self.ask(*phase, steps.text.get(sent..until).unwrap_or_default()).await?;
             sent = until;
             let refused = reply.code >= 400 && *phase != Phase::Content;
-            let over = reply.code == 421 || (refused && !self.pipelining);
+            let over = reply.code == 421 || (refused && !self.offers.pipelining);
             answers.push((*phase, reply));
             if over {
                 break;
@@ -151,6 +171,12 @@ impl Connection {
             let _ = tokio::time::timeout(QUIT, self.smtp.command("QUIT\r\n")).await;
         }
     }
+}
+
+/// RFC 6531 section 3.5. The code is about the address, so nobody else is held up; and not about the mailbox, so it is not suppressed.
+fn no_smtputf8() -> Announced {
+    let text = "5.6.7 not sent: the address is not ASCII, and the relay does not offer SMTPUTF8 (RFC 6531)";
+    Announced::Refused { phase: Phase::Recipient, reply: Reply::new(550, text) }
 }
 
 /// Awaits with a deadline. The caller drops the connection when it passes.

@@ -26,16 +26,9 @@ async fn what_the_first_open_fixed_stays(w: World) {
 }
 
 async fn nodes_that_start_at_once_agree(w: World) {
-    for table in ["migration", "install", "bucket", "source", "issue", "revision", "asset", "hold", "subscriber"] {
-        w.sql(&format!("DROP TABLE {table}")).await;
-    }
-    for table in ["subscription", "membership", "consent", "suppression", "cadence", "mailing", "mailing_issue"] {
-        w.sql(&format!("DROP TABLE {table}")).await;
-    }
-    for table in ["batch", "delivery", "retry", "alias", "facet"] {
-        w.sql(&format!("DROP TABLE {table}")).await;
-    }
-    for table in ["hub_topic", "hub_subscription", "hub_errand", "hub_quota"] {
+    let schema = include_str!("../../../migrations/0001_first.sql");
+    let tables = schema.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next());
+    for table in tables.chain(["migration"]) {
         w.sql(&format!("DROP TABLE {table}")).await;
     }
     w.store.close().await;

@@ -3,7 +3,7 @@
 use chrono::Duration;
 use tidings::store::Store;
 use tidings::subscription::{Answer, Consent, ConsentSource, Request, State, SuppressionReason};
-use tidings::types::{Bucket, EmailAddress, SubscriberId};
+use tidings::types::{Bucket, EmailAddress, Fields, SubscriberId};
 
 use crate::store::world::{World, letter, now};
 
@@ -49,6 +49,7 @@ async fn two_requests_at_the_same_moment_are_one_person_and_one_mail(w: World) {
             address: EmailAddress::parse("ada@example.org").unwrap(),
             now: now(),
             consent: Consent { source: ConsentSource::Form, note: String::new() },
+            fields: Fields::default(),
         };
         let chance = w.chance.clone();
         tokio::spawn(async move { store.subscribe(&request, &letter("please confirm"), &chance).await.unwrap() })

@@ -10,7 +10,7 @@ use tidings::delivery::books::Books;
 use tidings::message::Letter;
 use tidings::store::{Appended, Closed, Entry, Event, Lease, NewMailing, Pending, Store};
 use tidings::subscription::{Answer, Consent, ConsentSource, Request, Subscription};
-use tidings::types::{Bucket, CadenceId, EmailAddress, MailingId, NewsletterId, NodeId, Secret, SubscriberId};
+use tidings::types::{Bucket, CadenceId, EmailAddress, Fields, MailingId, NewsletterId, NodeId, Secret, SubscriberId};
 
 /// Long enough that no lease of a test expires by itself.
 pub const LONG: Duration = Duration::from_secs(600);
@@ -112,6 +112,7 @@ impl World {
             address: EmailAddress::parse(address).unwrap(),
             now: at,
             consent: Consent { source: ConsentSource::Form, note: "/news/".into() },
+            fields: Fields::default(),
         };
         self.store.subscribe(&request, &letter("please confirm"), &self.chance).await.unwrap()
     }
@@ -227,7 +228,10 @@ pub fn letter(subject: &str) -> Letter {
         newsletter: "news".into(),
         from_name: None,
         from: "news@example.org".into(),
+        sender: None,
         reply_to: None,
+        bounce_domain: None,
+        complaint_address: None,
         return_path: "bounces@example.org".into(),
         subject: subject.into(),
         html: "<p>Hello</p>".into(),

@@ -6,7 +6,7 @@ use tidings::config::Smtp;
 use tidings::delivery::Phase;
 use tidings::transport::{Announced, TransportError};
 
-use super::{announced, answered, code, connect, message, relay, to};
+use super::{announced, answered, code, connect, envelope, message, relay, to};
 use crate::sink::Sink;
 use crate::smtp::{Action, Peer, Said, Script};
 
@@ -310,4 +310,23 @@ async fn postfix_takes_what_we_send() {
     }
     assert_eq!(code(&connection.round(Some(&message(9)), None).await), Some(250));
     connection.quit().await;
+}
+
+#[tokio::test]
+async fn an_address_that_the_relay_cannot_carry_is_refused_alone_and_nothing_is_said() {
+    for script in both() {
+        let peer = Peer::start(script).await;
+        let mut connection = connect(relay(peer.port())).await.unwrap();
+        let round = connection.round(None, Some(&envelope("jörg@example.com"))).await;
+        assert_eq!((answered(&round).as_str(), round.broken.is_none()), ("Recipient 550", true));
+        announced(&mut connection, 0).await;
+        let round = connection.round(Some(&message(0)), Some(&envelope("jörg@example.com"))).await;
+        assert_eq!((code(&round), answered(&round).as_str()), (Some(250), "Recipient 550"), "{round:?}");
+        let Some(Announced::Refused { reply, .. }) = &round.envelope else { panic!("{round:?}") };
+        assert!(reply.text.contains("does not offer SMTPUTF8") && !reply.mailbox_is_gone(), "{reply:?}");
+        announced(&mut connection, 1).await;
+        assert_eq!(code(&connection.round(Some(&message(1)), None).await), Some(250));
+        assert_eq!((peer.committed().len(), peer.connections()), (2, 1));
+        assert!(peer.lines().iter().all(|line| line.is_ascii() && !line.starts_with("RSET")));
+    }
 }
