@@ -6,7 +6,7 @@ use url::Url;
 use crate::config::{Cadence, Newsletter};
 use crate::issue::Revision;
 use crate::message::{CONFIRM_TOKEN, Letter, List, UNSUBSCRIBE_TOKEN};
-use crate::renderer::mails::{ConfirmationMail, DigestIssue, DigestMail, Rendered};
+use crate::renderer::mails::{ConfirmationMail, DigestIssue, DigestMail, Fit, Rendered};
 use crate::renderer::{TemplateError, Templates};
 use crate::site;
 
@@ -48,9 +48,25 @@ fn digest_mail(base: &Url, newsletter: &Newsletter, cadence: &Cadence, issues: &
         home: site::home(base, &newsletter.id).to_string(),
         cadence: cadence.title.clone(),
         correction: false,
-        issues: issues.iter().map(digest_issue).collect(),
+        issues: issues.iter().map(|issue| digest_issue(issue, &newsletter.language)).collect(),
         unsubscribe: format!("{}{UNSUBSCRIBE_TOKEN}", site::unsubscribe(base, &newsletter.id)),
+        postal_address: newsletter.postal_address.clone(),
+        limit: newsletter.html_limit,
     }
+}
+
+/// How the HTML of the digest of these issues comes to its size.
+///
+/// # Errors
+/// When an overriding template does not render.
+pub fn fit(
+    base: &Url,
+    templates: &Templates,
+    newsletter: &Newsletter,
+    cadence: &Cadence,
+    issues: &[Revision],
+) -> Result<Fit, TemplateError> {
+    Ok(digest_mail(base, newsletter, cadence, issues).render(templates)?.1)
 }
 
 fn of_issues(
@@ -67,7 +83,7 @@ fn of_issues(
         unsubscribe: site::unsubscribe(base, &newsletter.id).to_string(),
         archive: site::home(base, &newsletter.id).to_string(),
     };
-    Ok(Letter { list: Some(list), ..letterhead(newsletter, mail.render(templates)?, date) })
+    Ok(Letter { list: Some(list), ..letterhead(newsletter, mail.render(templates)?.0, date) })
 }
 
 /// The mail that asks a person to confirm their subscription.
@@ -87,6 +103,7 @@ pub fn confirmation(
         home: site::home(base, &newsletter.id).to_string(),
         cadence: cadence.title.clone(),
         confirm: format!("{}{CONFIRM_TOKEN}", site::confirm(base, &newsletter.id)),
+        postal_address: newsletter.postal_address.clone(),
     };
     Ok(letterhead(newsletter, mail.render(templates)?, date))
 }
@@ -109,11 +126,15 @@ fn letterhead(newsletter: &Newsletter, mail: Rendered, date: DateTime<Utc>) -> L
     }
 }
 
-fn digest_issue(revision: &Revision) -> DigestIssue {
+fn digest_issue(revision: &Revision, language: &str) -> DigestIssue {
+    // The names of months are English; a number is right in every language.
+    let english = language.split('-').next().is_some_and(|language| language.eq_ignore_ascii_case("en"));
+    let date = if english { "%-d %B %Y" } else { "%Y-%m-%d" };
     DigestIssue {
         title: revision.title.clone(),
         url: revision.url.clone(),
-        date_words: revision.date.format("%-d %B %Y").to_string(),
+        language: revision.language.clone().unwrap_or_else(|| language.to_owned()),
+        date_words: revision.date.format(date).to_string(),
         authors: revision.authors.clone(),
         summary: revision.content.summary.clone(),
         html: revision.content.mail.clone(),

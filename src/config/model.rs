@@ -108,6 +108,10 @@ pub struct Newsletter {
     pub reply_to: Option<EmailAddress>,
     /// Envelope sender of its mail: where bounces go. The address of `from` unless set.
     pub return_path: EmailAddress,
+    /// Where the sender lives, for the footer of its mail; one line.
+    pub postal_address: Option<String>,
+    /// The most bytes of HTML in a mail, as a mail program counts them.
+    pub html_limit: usize,
     /// Zone of dates without one, and of its schedules.
     pub timezone: Tz,
     /// How its documents are read: `timezone`, `date_keys`, `date_sources`, and `only` of the source.

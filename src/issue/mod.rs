@@ -12,6 +12,6 @@ pub mod permalink;
 pub mod revision;
 
 pub use hash::content_hash;
-pub use language::Languages;
+pub use language::{Languages, direction};
 pub use parse::{DateSource, Document, Issue, MAX_DOCUMENT, Reading, VERSION, needs_history, parse, too_large};
 pub use revision::{Content, Revision};

@@ -1,8 +1,16 @@
 //! What each mail says: one struct for each directory of `templates/email/`, which holds `subject.txt`, `body.txt` and `body.html`.
 
+mod cut;
+mod fit;
+mod furnish;
+mod inline;
+
+pub use fit::Fit;
+
 use serde::Serialize;
 
-use super::{TemplateError, Templates, without_slots};
+use super::{TemplateError, Templates, one_line, without_slots};
+use crate::issue::direction;
 
 /// Subject and bodies with the slots of [`crate::message`] in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +24,7 @@ pub struct Rendered {
 }
 
 /// `email/digest/`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct DigestMail {
     /// Title of the newsletter.
     pub newsletter: String,
@@ -32,15 +40,21 @@ pub struct DigestMail {
     pub issues: Vec<DigestIssue>,
     /// URL with the slot [`crate::message::UNSUBSCRIBE_TOKEN`] in it.
     pub unsubscribe: String,
+    /// Where the sender lives, on one line.
+    pub postal_address: Option<String>,
+    /// The most bytes of HTML, as a mail program counts them.
+    pub limit: usize,
 }
 
 /// One issue of a digest.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct DigestIssue {
     /// Title as plain text.
     pub title: String,
     /// Absolute URL.
     pub url: String,
+    /// BCP 47 tag.
+    pub language: String,
     /// The date for people.
     pub date_words: String,
     /// Names.
@@ -66,17 +80,102 @@ pub struct ConfirmationMail {
     pub cadence: String,
     /// URL with the slot [`crate::message::CONFIRM_TOKEN`] in it.
     pub confirm: String,
+    /// Where the sender lives, on one line.
+    pub postal_address: Option<String>,
+}
+
+/// What the templates of a digest are given.
+#[derive(Serialize)]
+struct Context<'m> {
+    newsletter: &'m str,
+    language: &'m str,
+    direction: &'static str,
+    home: &'m str,
+    cadence: &'m str,
+    correction: bool,
+    issues: Vec<IssueContext<'m>>,
+    unsubscribe: &'m str,
+    postal_address: Option<&'m str>,
+    /// The style sheet of the contents, where it is not in their elements.
+    content_style: &'m str,
+}
+
+#[derive(Serialize)]
+struct IssueContext<'m> {
+    title: &'m str,
+    url: &'m str,
+    language: &'m str,
+    direction: &'static str,
+    date_words: &'m str,
+    authors: &'m [String],
+    summary: &'m str,
+    html: String,
+    text: &'m str,
+    /// Name of the anchor before it.
+    anchor: String,
+    /// It ends early.
+    cut: bool,
+}
+
+impl<'m> Context<'m> {
+    /// The contents are still to come.
+    fn new(mail: &'m DigestMail, content_style: &'m str) -> Self {
+        let DigestMail {
+            newsletter,
+            language,
+            home,
+            cadence,
+            correction,
+            issues,
+            unsubscribe,
+            postal_address,
+            limit: _,
+        } = mail;
+        let issues = issues.iter().zip(1..).map(|(issue, number)| IssueContext::new(issue, number)).collect();
+        Self {
+            newsletter,
+            language,
+            direction: direction(language),
+            home,
+            cadence,
+            correction: *correction,
+            issues,
+            unsubscribe,
+            postal_address: postal_address.as_deref(),
+            content_style,
+        }
+    }
+}
+
+impl<'m> IssueContext<'m> {
+    fn new(issue: &'m DigestIssue, number: usize) -> Self {
+        let DigestIssue { title, url, language, date_words, authors, summary, html: _, text } = issue;
+        Self {
+            title,
+            url,
+            language,
+            direction: direction(language),
+            date_words,
+            authors,
+            summary,
+            html: String::new(),
+            text,
+            anchor: format!("issue-{number}"),
+            cut: false,
+        }
+    }
 }
 
 impl DigestIssue {
     /// Only the mail's own URL has a slot: a title that forges one would put a token where content wants it.
     fn cleaned(&self) -> Self {
-        let Self { title, url, date_words, authors, summary, html, text } = self;
+        let Self { title, url, language, date_words, authors, summary, html, text } = self;
         Self {
-            title: without_slots(title),
+            title: one_line(&without_slots(title)),
             url: without_slots(url),
+            language: without_slots(language),
             date_words: without_slots(date_words),
-            authors: authors.iter().map(|author| without_slots(author)).collect(),
+            authors: authors.iter().map(|author| one_line(&without_slots(author))).collect(),
             summary: without_slots(summary),
             html: without_slots(html),
             text: without_slots(text),
@@ -85,12 +184,12 @@ impl DigestIssue {
 }
 
 impl DigestMail {
-    /// Renders the mail.
+    /// Renders the mail, and says how its HTML came to its size.
     ///
     /// # Errors
     /// When an overriding template names something that the mail has not.
-    pub fn render(&self, templates: &Templates) -> Result<Rendered, TemplateError> {
-        let Self { newsletter, language, home, cadence, correction, issues, unsubscribe } = self;
+    pub fn render(&self, templates: &Templates) -> Result<(Rendered, Fit), TemplateError> {
+        let Self { newsletter, language, home, cadence, correction, issues, unsubscribe, postal_address, limit } = self;
         let mail = Self {
             correction: *correction,
             newsletter: without_slots(newsletter),
@@ -99,8 +198,14 @@ impl DigestMail {
             cadence: without_slots(cadence),
             issues: issues.iter().map(DigestIssue::cleaned).collect(),
             unsubscribe: unsubscribe.clone(),
+            postal_address: postal_address.as_deref().map(without_slots),
+            limit: *limit,
         };
-        render("digest", &mail, templates)
+        let (html, fit) = fit::html(&mail, templates)?;
+        let context = Context::new(&mail, "");
+        let part = |file: &str| templates.render(&format!("email/digest/{file}"), &context);
+        let rendered = Rendered { subject: one_line(&part("subject.txt")?), html, text: part("body.txt")? };
+        Ok((rendered, fit))
     }
 }
 
@@ -110,23 +215,28 @@ impl ConfirmationMail {
     /// # Errors
     /// When an overriding template names something that the mail has not.
     pub fn render(&self, templates: &Templates) -> Result<Rendered, TemplateError> {
-        let Self { newsletter, language, home, cadence, confirm } = self;
+        let Self { newsletter, language, home, cadence, confirm, postal_address } = self;
+        #[derive(Serialize)]
+        struct Whole {
+            #[serde(flatten)]
+            mail: ConfirmationMail,
+            direction: &'static str,
+            content_style: &'static str,
+        }
         let mail = Self {
             newsletter: without_slots(newsletter),
             language: without_slots(language),
             home: without_slots(home),
             cadence: without_slots(cadence),
             confirm: confirm.clone(),
+            postal_address: postal_address.as_deref().map(without_slots),
         };
-        render("confirmation", &mail, templates)
+        let context = Whole { direction: direction(&mail.language), mail, content_style: "" };
+        let part = |file: &str| templates.render(&format!("email/confirmation/{file}"), &context);
+        let html = inline::document(&part("body.html")?, "email/confirmation/body.html")?;
+        // A subject is one line, whatever a title holds.
+        Ok(Rendered { subject: one_line(&part("subject.txt")?), html, text: part("body.txt")? })
     }
-}
-
-fn render(name: &str, context: impl Serialize, templates: &Templates) -> Result<Rendered, TemplateError> {
-    let part = |file: &str| templates.render(&format!("email/{name}/{file}"), &context);
-    // A subject is one line, whatever a title holds.
-    let subject = part("subject.txt")?.split_whitespace().collect::<Vec<_>>().join(" ");
-    Ok(Rendered { subject, html: part("body.html")?, text: part("body.txt")? })
 }
 
 #[cfg(test)]
@@ -138,6 +248,7 @@ mod tests {
         DigestIssue {
             title: title.to_owned(),
             url: "https://news.example.org/march/?a&b".to_owned(),
+            language: "en".to_owned(),
             date_words: "12 March 2026".to_owned(),
             authors: vec!["A".to_owned(), "B".to_owned()],
             summary: "Summary".to_owned(),
@@ -155,15 +266,17 @@ mod tests {
             cadence: "Weekly".to_owned(),
             issues,
             unsubscribe: format!("https://news.example.org/unsubscribe/{UNSUBSCRIBE_TOKEN}"),
+            postal_address: None,
+            limit: 95_000,
         };
-        mail.render(&Templates::load(None).unwrap()).unwrap()
+        mail.render(&Templates::load(None).unwrap()).unwrap().0
     }
 
     #[test]
     fn a_digest_of_one_issue_is_that_issue() {
         let mail = digest(vec![issue("March & April")]);
         assert_eq!(mail.subject, "March & April");
-        assert!(mail.html.contains("March &amp; April") && mail.html.contains("<p>Content</p>"));
+        assert!(mail.html.contains("March &amp; April</h1>") && mail.html.contains(">Content</p>"), "{}", mail.html);
         assert!(mail.html.contains("News &amp; &lt;Views&gt;") && !mail.html.contains("In this mail"));
         assert!(
             mail.text.contains(
@@ -216,6 +329,7 @@ mod tests {
             home: "https://news.example.org/".to_owned(),
             cadence: "Weekly".to_owned(),
             confirm: confirm.clone(),
+            postal_address: Some("The Editors, 1 Shore Road".to_owned()),
         };
         let mail = mail.render(&Templates::load(None).unwrap()).unwrap();
         // The button, and the link with its text.

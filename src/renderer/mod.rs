@@ -30,7 +30,7 @@ use markdown::Markdown;
 use sanitise::{Assets, Audience};
 
 /// Changes whenever the same Markdown would render differently, so that the watcher renders everything again.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// About two sentences: what a feed reader shows in its list and a mail program beside the subject.
 const SUMMARY: usize = 300;

@@ -20,6 +20,7 @@ built_in![
     "email/confirmation/body.html",
     "email/confirmation/body.txt",
     "email/confirmation/subject.txt",
+    "email/content.css",
     "email/digest/body.html",
     "email/digest/body.txt",
     "email/digest/subject.txt",

@@ -15,6 +15,9 @@ use crate::types::{CadenceId, NewsletterId, Secret};
 /// Looking at a source more often than this is a busy loop.
 const SHORTEST_POLL: Duration = Duration::from_secs(1);
 
+/// A mail without content takes some kilobytes; less than this would leave nothing of an issue.
+const SMALLEST_HTML: i64 = 20_000;
+
 /// Reads `[newsletters]`.
 pub(super) fn newsletters(r: &mut Reader<'_>) -> Option<Vec<Newsletter>> {
     let names = r.names("newsletters");
@@ -41,6 +44,8 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let from = inherited.must("from", values::mailbox);
     let reply_to = inherited.may("reply_to", values::address);
     let return_path = inherited.may("return_path", values::address);
+    let postal_address = inherited.may("postal_address", values::line);
+    let html_limit = inherited.number("html_limit", SMALLEST_HTML..=10_000_000);
     let timezone = inherited.must("timezone", values::timezone);
     let poll = inherited.must("poll", |text| values::at_least(SHORTEST_POLL, text));
     let settle = inherited.must("settle", values::duration);
@@ -63,6 +68,8 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         reply_to: reply_to?,
         return_path: return_path?.unwrap_or_else(|| from.address().clone()),
         from,
+        postal_address: postal_address?,
+        html_limit: html_limit?,
         timezone: timezone?,
         reading: reading?,
         permalink: permalink?,
