@@ -5,7 +5,7 @@ use url::Url;
 
 use crate::config::{Cadence, Newsletter};
 use crate::issue::Revision;
-use crate::message::{CONFIRM_TOKEN, Letter, List, UNSUBSCRIBE_TOKEN};
+use crate::message::{CONFIRM_TOKEN, Letter, List, PREFERENCES_TOKEN, UNSUBSCRIBE_TOKEN};
 use crate::renderer::mails::{ConfirmationMail, DigestIssue, DigestMail, Fit, Rendered};
 use crate::renderer::{TemplateError, Templates};
 use crate::site;
@@ -52,6 +52,7 @@ fn digest_mail(base: &Url, newsletter: &Newsletter, cadence: &Cadence, issues: &
         unsubscribe: format!("{}{UNSUBSCRIBE_TOKEN}", site::unsubscribe(base, &newsletter.id)),
         postal_address: newsletter.postal_address.clone(),
         limit: newsletter.html_limit,
+        preferences: format!("{}{PREFERENCES_TOKEN}", site::preferences(base, &newsletter.id)),
     }
 }
 

@@ -48,6 +48,12 @@ pub fn unsubscribe(base: &Url, newsletter: &NewsletterId) -> Url {
     below(base, &format!("{newsletter}/unsubscribe/"))
 }
 
+/// The page where a subscriber changes how often mail comes is this followed by a token; ends with `/`.
+#[must_use]
+pub fn preferences(base: &Url, newsletter: &NewsletterId) -> Url {
+    below(base, &format!("{newsletter}/preferences/"))
+}
+
 /// A former path of an issue as it is looked up: without slashes at its ends, query and fragment; `None` when nothing is left.
 #[must_use]
 pub fn alias(text: &str) -> Option<String> {
@@ -100,6 +106,7 @@ mod tests {
                 (subscribe(&base, &news), "subscribe"),
                 (confirm(&base, &news), "confirm/"),
                 (unsubscribe(&base, &news), "unsubscribe/"),
+                (preferences(&base, &news), "preferences/"),
             ];
             for (url, path) in below_home {
                 assert_eq!(url.as_str(), format!("{home_url}{path}"));

@@ -17,7 +17,7 @@ use crate::config::{Config, Newsletter};
 use crate::feed::Format;
 use crate::http;
 use crate::letters;
-use crate::message::{Compiled, Recipient, UNSUBSCRIBE_TOKEN};
+use crate::message::{Compiled, PREFERENCES_TOKEN, Recipient, UNSUBSCRIBE_TOKEN};
 use crate::types::{EmailAddress, MailingId, Secret, SubscriberId};
 
 /// Write all feeds and pages, and the newest digest, as files, without a database.
@@ -97,8 +97,9 @@ impl Render {
         let message = Compiled::new(MailingId::from_bytes([0; 10]), &letter, app.store.key())?.splice(&recipient);
         let below = |name: &str| format!("{}/{name}", newsletter.id);
         self.put(&below("mail.eml"), &message.bytes)?;
-        self.put(&below("mail.html"), letter.html.replace(UNSUBSCRIBE_TOKEN, "token").as_bytes())?;
-        self.put(&below("mail.txt"), letter.text.replace(UNSUBSCRIBE_TOKEN, "token").as_bytes())?;
+        let shown = |part: &str| part.replace(UNSUBSCRIBE_TOKEN, "token").replace(PREFERENCES_TOKEN, "token");
+        self.put(&below("mail.html"), shown(&letter.html).as_bytes())?;
+        self.put(&below("mail.txt"), shown(&letter.text).as_bytes())?;
         Ok(3)
     }
 }

@@ -15,6 +15,7 @@ mod outbox;
 mod pages;
 mod parts;
 mod patient;
+mod preferences;
 mod private;
 pub mod serve;
 mod subscriptions;
@@ -50,6 +51,7 @@ pub fn public(web: Web) -> Router {
             &at("{newsletter}/unsubscribe/{token}"),
             get(subscriptions::ask_unsubscribe).post(subscriptions::unsubscribe),
         )
+        .route(&at("{newsletter}/preferences/{token}"), get(preferences::show).post(preferences::change))
         .route(&at("{newsletter}/webhook"), post(webhook::push))
         .route(&at("{newsletter}/{*path}"), get(feeds::feed))
         .fallback(error::not_found)

@@ -19,7 +19,10 @@ pub(super) async fn style(State(web): State<Web>, headers: HeaderMap) -> Respons
 /// `GET /robots.txt`: the pages of single people are not for search engines.
 pub(super) async fn robots(State(web): State<Web>) -> Response {
     let root = web.root();
-    format!("User-agent: *\nDisallow: {root}*/confirm/\nDisallow: {root}*/unsubscribe/\n").into_response()
+    format!(
+        "User-agent: *\nDisallow: {root}*/confirm/\nDisallow: {root}*/unsubscribe/\nDisallow: {root}*/preferences/\n"
+    )
+    .into_response()
 }
 
 /// An envelope.

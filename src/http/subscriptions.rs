@@ -58,13 +58,13 @@ pub(super) async fn subscribe(
 }
 
 /// The form was read, and what it says cannot be.
-fn wrong(web: &Web, newsletter: &Newsletter, why: &str) -> Result<Response, Error> {
+pub(super) fn wrong(web: &Web, newsletter: &Newsletter, why: &str) -> Result<Response, Error> {
     let words =
         Words { heading: "That did not work", paragraphs: &[why, "Please go back and try again."], button: None };
     notice(web, newsletter, StatusCode::UNPROCESSABLE_ENTITY, &words)
 }
 
-fn unreadable(rejection: FormRejection) -> Error {
+pub(super) fn unreadable(rejection: FormRejection) -> Error {
     if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE { Error::TooLarge } else { Error::BadForm }
 }
 
@@ -161,6 +161,11 @@ pub(super) async fn unsubscribe(
     let now = web.clock().now();
     let ended = web.store().unsubscribe(&newsletter.id, token.bucket(), token.subscriber(), now).await?;
     tracing::info!(newsletter = %newsletter.id, ended, "a request to unsubscribe");
+    unsubscribed(&web, newsletter, ended)
+}
+
+/// The page after an unsubscribe; `ended` says whether there was anything to end.
+pub(super) fn unsubscribed(web: &Web, newsletter: &Newsletter, ended: bool) -> Result<Response, Error> {
     let paragraph = if ended {
         format!(
             "No more mail of {} comes to you. A mail that was already on its way may still arrive.",
@@ -169,12 +174,13 @@ pub(super) async fn unsubscribe(
     } else {
         format!("You were not subscribed to {} any more: there is nothing left to do.", newsletter.title)
     };
-    notice(
-        &web,
-        newsletter,
-        StatusCode::OK,
-        &Words { heading: "You are unsubscribed", paragraphs: &[&paragraph], button: None },
-    )
+    let words = Words { heading: "You are unsubscribed", paragraphs: &[&paragraph], button: None };
+    notice(web, newsletter, StatusCode::OK, &words)
+}
+
+/// The page of someone who was subscribed and is not any more.
+pub(super) fn gone(web: &Web, newsletter: &Newsletter) -> Result<Response, Error> {
+    told(web, newsletter, Life::Unsubscribed)
 }
 
 /// The token, if we wrote it for this newsletter. It is valid for ever, so nothing needs to be looked up.
@@ -185,7 +191,7 @@ fn of_subscriber(web: &Web, newsletter: &Newsletter, token: &str) -> Option<Toke
     token.answers(web.store().key(), &scope).then_some(token)
 }
 
-fn bad_link(web: &Web, newsletter: &Newsletter) -> Result<Response, Error> {
+pub(super) fn bad_link(web: &Web, newsletter: &Newsletter) -> Result<Response, Error> {
     let words = Words {
         heading: "This link does not work",
         paragraphs: &[

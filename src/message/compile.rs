@@ -7,8 +7,8 @@ use super::encode::quoted_printable;
 use super::headers;
 use super::segments::{Filling, Segments, Slot};
 use crate::types::{
-    Bucket, Confirm, EmailAddress, InstallKey, MailingId, NewsletterId, Purpose, Scope, SubscriberId, Token,
-    Unsubscribe, base32,
+    Bucket, Confirm, EmailAddress, InstallKey, MailingId, NewsletterId, Preferences, Purpose, Scope, SubscriberId,
+    Token, Unsubscribe, base32,
 };
 
 /// A letter encoded once, with holes where the recipient's parts go.
@@ -113,6 +113,7 @@ impl Compiled {
             address: recipient.address.expose(),
             message_id: &id,
             unsubscribe: &self.token::<Unsubscribe>(Slot::Unsubscribe, recipient, 0),
+            preferences: &self.token::<Preferences>(Slot::Preferences, recipient, 0),
             confirm: &self.token::<Confirm>(Slot::Confirm, recipient, recipient.request),
         });
         Message {

@@ -2,13 +2,17 @@
 //! (RFC 2047). Everything written here is printable ASCII in lines of at most 76 characters that end with CRLF.
 
 use super::segments::{Segments, Slot};
-use super::{CONFIRM_TOKEN, SLOT_CHARACTERS, UNSUBSCRIBE_TOKEN};
+use super::{CONFIRM_TOKEN, PREFERENCES_TOKEN, SLOT_CHARACTERS, UNSUBSCRIBE_TOKEN};
 use crate::types::TOKEN_LENGTH;
 
 /// Longest line of quoted-printable and of a header with encoded words, without CRLF.
 const LINE: usize = 76;
 /// Longest encoded word (RFC 2047 section 2).
 const ENCODED_WORD: usize = 75;
+
+/// How each token's slot stands in a body.
+const TOKENS: [(&str, Slot); 3] =
+    [(UNSUBSCRIBE_TOKEN, Slot::Unsubscribe), (PREFERENCES_TOKEN, Slot::Preferences), (CONFIRM_TOKEN, Slot::Confirm)];
 
 /// A character that only slots may hold stands where no known slot begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,11 +74,10 @@ fn quoted_line(mut line: &str, out: &mut Segments) -> Result<(), StraySlot> {
 /// The first atom of a line, and the rest. At the start of an encoded line, `.` and the F of `From ` are encoded too, for
 /// relays that forget to undo dot-stuffing and mailboxes that escape `From ` (RFC 2049 section 3).
 fn next_atom(line: &str, at_start: bool) -> Result<(Atom, &str), StraySlot> {
-    if let Some(rest) = line.strip_prefix(UNSUBSCRIBE_TOKEN) {
-        return Ok((Atom::Slot(Slot::Unsubscribe), rest));
-    }
-    if let Some(rest) = line.strip_prefix(CONFIRM_TOKEN) {
-        return Ok((Atom::Slot(Slot::Confirm), rest));
+    for (mark, slot) in TOKENS {
+        if let Some(rest) = line.strip_prefix(mark) {
+            return Ok((Atom::Slot(slot), rest));
+        }
     }
     let Some(c) = line.chars().next() else { return Err(StraySlot) };
     if SLOT_CHARACTERS.contains(&c) {
@@ -199,7 +202,8 @@ mod tests {
         let mut out = Segments::default();
         quoted_printable(text, &mut out).unwrap();
         let token = "0".repeat(TOKEN_LENGTH);
-        let filling = Filling { address: "", message_id: "", unsubscribe: &token, confirm: &token };
+        let filling =
+            Filling { address: "", message_id: "", unsubscribe: &token, preferences: &token, confirm: &token };
         String::from_utf8(out.fill(&filling)).unwrap()
     }
 

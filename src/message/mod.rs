@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 /// Stands in a letter's HTML or text where the recipient's unsubscribe token goes. Private-use characters:
 /// the renderer takes them out of all content, so no content can forge a slot.
 pub const UNSUBSCRIBE_TOKEN: &str = "\u{E000}unsubscribe\u{E001}";
+/// Stands where the token of the recipient's preferences page goes.
+pub const PREFERENCES_TOKEN: &str = "\u{E000}preferences\u{E001}";
 /// Stands where the recipient's confirmation token goes.
 pub const CONFIRM_TOKEN: &str = "\u{E000}confirm\u{E001}";
 /// Private-use characters that only slots may hold; a letter with one anywhere else is refused.

@@ -9,6 +9,8 @@ pub(super) enum Slot {
     MessageId,
     /// The unsubscribe token.
     Unsubscribe,
+    /// The token of the preferences page.
+    Preferences,
     /// The confirmation token.
     Confirm,
 }
@@ -19,6 +21,7 @@ pub(super) struct Filling<'a> {
     pub address: &'a str,
     pub message_id: &'a str,
     pub unsubscribe: &'a str,
+    pub preferences: &'a str,
     pub confirm: &'a str,
 }
 
@@ -51,6 +54,7 @@ impl Segments {
             Slot::Address => filling.address,
             Slot::MessageId => filling.message_id,
             Slot::Unsubscribe => filling.unsubscribe,
+            Slot::Preferences => filling.preferences,
             Slot::Confirm => filling.confirm,
         };
         let filled: usize = self.slots.iter().map(|(_, slot)| part(*slot).len()).sum();
@@ -82,8 +86,10 @@ mod tests {
         segments.slot(Slot::MessageId);
         segments.push("b");
         segments.slot(Slot::Unsubscribe);
-        let filling = Filling { address: "<to>", message_id: "<id>", unsubscribe: "<u>", confirm: "<c>" };
-        assert_eq!(segments.fill(&filling), b"<c>a<to><id>b<u>");
+        segments.slot(Slot::Preferences);
+        let filling =
+            Filling { address: "<to>", message_id: "<id>", unsubscribe: "<u>", preferences: "<p>", confirm: "<c>" };
+        assert_eq!(segments.fill(&filling), b"<c>a<to><id>b<u><p>");
         assert!(segments.has(Slot::Address) && !Segments::default().has(Slot::Address));
     }
 }

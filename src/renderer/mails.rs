@@ -40,6 +40,8 @@ pub struct DigestMail {
     pub issues: Vec<DigestIssue>,
     /// URL with the slot [`crate::message::UNSUBSCRIBE_TOKEN`] in it.
     pub unsubscribe: String,
+    /// URL with the slot [`crate::message::PREFERENCES_TOKEN`] in it.
+    pub preferences: String,
     /// Where the sender lives, on one line.
     pub postal_address: Option<String>,
     /// The most bytes of HTML, as a mail program counts them.
@@ -95,6 +97,7 @@ struct Context<'m> {
     correction: bool,
     issues: Vec<IssueContext<'m>>,
     unsubscribe: &'m str,
+    preferences: &'m str,
     postal_address: Option<&'m str>,
     /// The style sheet of the contents, where it is not in their elements.
     content_style: &'m str,
@@ -128,6 +131,7 @@ impl<'m> Context<'m> {
             correction,
             issues,
             unsubscribe,
+            preferences,
             postal_address,
             limit: _,
         } = mail;
@@ -141,6 +145,7 @@ impl<'m> Context<'m> {
             correction: *correction,
             issues,
             unsubscribe,
+            preferences,
             postal_address: postal_address.as_deref(),
             content_style,
         }
@@ -189,7 +194,18 @@ impl DigestMail {
     /// # Errors
     /// When an overriding template names something that the mail has not.
     pub fn render(&self, templates: &Templates) -> Result<(Rendered, Fit), TemplateError> {
-        let Self { newsletter, language, home, cadence, correction, issues, unsubscribe, postal_address, limit } = self;
+        let Self {
+            newsletter,
+            language,
+            home,
+            cadence,
+            correction,
+            issues,
+            unsubscribe,
+            preferences,
+            postal_address,
+            limit,
+        } = self;
         let mail = Self {
             correction: *correction,
             newsletter: without_slots(newsletter),
@@ -198,6 +214,7 @@ impl DigestMail {
             cadence: without_slots(cadence),
             issues: issues.iter().map(DigestIssue::cleaned).collect(),
             unsubscribe: unsubscribe.clone(),
+            preferences: preferences.clone(),
             postal_address: postal_address.as_deref().map(without_slots),
             limit: *limit,
         };
@@ -242,7 +259,7 @@ impl ConfirmationMail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::{CONFIRM_TOKEN, UNSUBSCRIBE_TOKEN};
+    use crate::message::{CONFIRM_TOKEN, PREFERENCES_TOKEN, UNSUBSCRIBE_TOKEN};
 
     fn issue(title: &str) -> DigestIssue {
         DigestIssue {
@@ -266,6 +283,7 @@ mod tests {
             cadence: "Weekly".to_owned(),
             issues,
             unsubscribe: format!("https://news.example.org/unsubscribe/{UNSUBSCRIBE_TOKEN}"),
+            preferences: format!("https://news.example.org/preferences/{PREFERENCES_TOKEN}"),
             postal_address: None,
             limit: 95_000,
         };
@@ -306,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_unsubscribe_link_has_a_slot() {
+    fn only_the_links_of_the_footer_have_a_slot() {
         let mut forged = issue(UNSUBSCRIBE_TOKEN);
         forged.authors = vec![UNSUBSCRIBE_TOKEN.to_owned()];
         forged.summary = UNSUBSCRIBE_TOKEN.to_owned();
@@ -315,8 +333,9 @@ mod tests {
         let mail = digest(vec![forged]);
         assert!(!mail.subject.contains(['\u{E000}', '\u{E001}']));
         for part in [mail.html, mail.text] {
-            assert_eq!(part.matches('\u{E000}').count(), 1, "{part}");
+            assert_eq!(part.matches('\u{E000}').count(), 2, "{part}");
             assert!(part.contains(&format!("https://news.example.org/unsubscribe/{UNSUBSCRIBE_TOKEN}")), "{part}");
+            assert!(part.contains(&format!("https://news.example.org/preferences/{PREFERENCES_TOKEN}")), "{part}");
         }
     }
 

@@ -102,6 +102,21 @@ pub struct Notice {
     pub button: Option<String>,
 }
 
+/// `web/preferences.html`: how often mail comes, as choices of a form that POSTs to the page's own URL.
+#[derive(Clone, Debug, Serialize)]
+pub struct PreferencesPage {
+    /// The frame.
+    pub frame: Frame,
+    /// Name and title of each cadence.
+    pub cadences: Vec<(String, String)>,
+    /// Name of the cadence that holds now.
+    pub chosen: String,
+    /// What the form says in place of a cadence to end the subscription.
+    pub nothing: &'static str,
+    /// What was just changed, if anything.
+    pub done: Option<String>,
+}
+
 /// `web/index.html`: the newsletters of an install that has several.
 #[derive(Clone, Debug, Serialize)]
 pub struct Index {
@@ -167,6 +182,7 @@ macro_rules! page {
 page!(Home, "web/home.html");
 page!(IssuePage, "web/issue.html");
 page!(Notice, "web/notice.html");
+page!(PreferencesPage, "web/preferences.html");
 page!(Index, "web/index.html");
 page!(OutboxPage, "web/outbox.html");
 page!(MailPage, "web/mail.html");
@@ -221,6 +237,13 @@ mod tests {
         let style = "/style-1.css".to_owned();
         let cadences = vec![("each".to_owned(), "Each".to_owned()), ("weekly".to_owned(), "Weekly".to_owned())];
         let issues = vec![line(2026), line(2026), line(2025)];
+        let preferences = PreferencesPage {
+            frame: frame(),
+            cadences: cadences.clone(),
+            chosen: "weekly".to_owned(),
+            nothing: "-",
+            done: Some("<h>".to_owned()),
+        };
         let home = Home { frame: frame(), issues, subscribe: "/subscribe".to_owned(), cadences };
         let notice = Notice {
             frame: None,
@@ -251,6 +274,7 @@ mod tests {
             Home { issues: vec![], ..home }.render(&templates).unwrap(),
             issue_page().render(&templates).unwrap(),
             Notice { frame: Some(frame()), ..notice.clone() }.render(&templates).unwrap(),
+            preferences.render(&templates).unwrap(),
             notice.render(&templates).unwrap(),
             index.render(&templates).unwrap(),
             outbox.render(&templates).unwrap(),
@@ -277,7 +301,7 @@ mod tests {
     #[test]
     fn a_newsletters_pages_name_its_feeds_for_programs_and_for_people() {
         let autodiscovery = "<link rel=\"alternate\" type=\"application/atom+xml\" title=\"News &amp; &lt;Views&gt; (Atom)\" href=\"https://news.example.org/atom.xml\">";
-        for page in every_page().iter().take(4) {
+        for page in every_page().iter().take(5) {
             assert!(page.contains(autodiscovery), "{page}");
             assert!(page.contains("<a href=\"https://news.example.org/atom.xml\""), "{page}");
         }
@@ -293,6 +317,14 @@ mod tests {
         );
         assert_eq!(home.matches("type=\"radio\" name=\"cadence\"").count(), 2);
         assert!(pages[1].contains("There is no issue yet."));
+    }
+
+    #[test]
+    fn preferences_show_what_holds_and_how_to_end_it() {
+        let pages = every_page();
+        let page = pages.iter().find(|page| page.contains("Preferences")).unwrap();
+        assert!(page.contains("value=\"weekly\" checked>") && !page.contains("value=\"each\" checked>"), "{page}");
+        assert!(page.contains("name=\"cadence\" value=\"-\">") && page.contains("name=\"referrer\""), "{page}");
     }
 
     #[test]

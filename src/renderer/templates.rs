@@ -31,6 +31,7 @@ built_in![
     "web/mail.html",
     "web/notice.html",
     "web/outbox.html",
+    "web/preferences.html",
     "web/style.css",
     "web/subscribe.html",
 ];

@@ -34,6 +34,24 @@ impl Store {
         write!(self.pool, |tx| confirm(tx, subscription, now).await)
     }
 
+    /// Moves a confirmed subscriber to another cadence of the newsletter, on the word of whoever has the link of one of their
+    /// mails. False when they have that cadence already, or are not subscribed.
+    pub async fn choose(
+        &self,
+        newsletter: &NewsletterId,
+        cadence: &CadenceId,
+        member: (Bucket, SubscriberId),
+        consent: &Consent,
+        now: DateTime<Utc>,
+    ) -> Result<bool, StoreError> {
+        // As with unsubscribing: a bucket that is not here comes from a forged or foreign link.
+        if member.0.number() >= self.buckets {
+            return Ok(false);
+        }
+        let member = Member { newsletter, bucket: member.0, subscriber: member.1 };
+        write!(self.pool, |tx| choose(tx, member, cadence, consent, now).await)
+    }
+
     /// Adds a confirmed subscription on an operator's word. False when the person has the newsletter already, in whatever cadence; when
     /// the address is suppressed; or when the person unsubscribed before: an import never brings anyone back, nor
     /// changes what someone chose.
@@ -120,6 +138,33 @@ async fn confirm(tx: &mut Tx, subscription: &Subscription, now: DateTime<Utc>) -
     Ok(true)
 }
 
+async fn choose(
+    tx: &mut Tx,
+    member: Member<'_>,
+    cadence: &CadenceId,
+    consent: &Consent,
+    now: DateTime<Utc>,
+) -> Result<bool, Fault> {
+    let Member { newsletter, bucket, subscriber } = member;
+    let cut = gate(tx, bucket).await?;
+    let standing = of_newsletter(tx, newsletter, bucket, subscriber).await?;
+    let confirmed = || standing.iter().filter(|s| s.state == State::Confirmed);
+    let Some(address) = confirmed().find_map(|s| s.address.clone()) else { return Ok(false) };
+    if confirmed().any(|s| s.cadence == *cadence) {
+        return Ok(false);
+    }
+    for other in confirmed() {
+        end(tx, other, "replaced", cut, now).await?;
+    }
+    let number = next_request(&standing);
+    let (newsletter, cadence, consent) = (newsletter.clone(), cadence.clone(), consent.clone());
+    let request = Request { newsletter, cadence, address, now, consent };
+    record(tx, bucket, subscriber, &request, number, State::Confirmed).await?;
+    join(tx, member, &request.cadence, cut).await?;
+    note(tx, member, &request.cadence, number, "chosen", Some(&request.consent), now).await?;
+    Ok(true)
+}
+
 async fn add(tx: &mut Tx, bucket: Bucket, request: &Request, chance: &Chance) -> Result<bool, Fault> {
     let cut = gate(tx, bucket).await?;
     let known = find(tx, bucket, &request.address).await?;
@@ -180,7 +225,8 @@ async fn record(
     let sql = "INSERT INTO subscription (bucket, subscriber_id, newsletter, cadence, state, request, requested_at, confirmed_at) \
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (bucket, subscriber_id, newsletter, cadence) DO UPDATE SET \
          state = excluded.state, request = excluded.request, requested_at = excluded.requested_at, \
-         confirmed_at = COALESCE(excluded.confirmed_at, subscription.confirmed_at)";
+         confirmed_at = COALESCE(excluded.confirmed_at, subscription.confirmed_at), unsubscribed_at = \
+         CASE WHEN excluded.state = 'confirmed' THEN NULL ELSE subscription.unsubscribed_at END";
     let confirmed_at = (state == State::Confirmed).then_some(request.now);
     let Request { newsletter, cadence, now, .. } = request;
     let values = args![bucket, subscriber, newsletter, cadence, state.as_str(), number, *now, confirmed_at];

@@ -16,4 +16,4 @@ pub(crate) use id::base32;
 pub use id::{Bucket, IdError, IssueId, MailingId, NodeId, SubscriberId};
 pub use secret::Secret;
 pub use slug::{CadenceId, NewsletterId, Slug, SlugError};
-pub use token::{Confirm, InstallKey, Purpose, Scope, TOKEN_LENGTH, Token, TokenError, Unsubscribe};
+pub use token::{Confirm, InstallKey, Preferences, Purpose, Scope, TOKEN_LENGTH, Token, TokenError, Unsubscribe};

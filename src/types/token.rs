@@ -54,12 +54,18 @@ pub enum Confirm {}
 /// Ends a subscription. Valid for ever: an unsubscribe link in an old mail must work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsubscribe {}
+/// Shows and changes how often a subscriber gets mail. Valid while they are subscribed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Preferences {}
 
 impl Purpose for Confirm {
     const WORD: &'static str = "confirm";
 }
 impl Purpose for Unsubscribe {
     const WORD: &'static str = "unsubscribe";
+}
+impl Purpose for Preferences {
+    const WORD: &'static str = "preferences";
 }
 
 /// What a token is bound to, besides its purpose.
@@ -71,7 +77,7 @@ pub struct Scope<'a> {
     pub bucket: Bucket,
     /// The subscriber.
     pub subscriber: SubscriberId,
-    /// For [`Confirm`] the request it answers (so an old link cannot undo a later unsubscribe); 0 for [`Unsubscribe`].
+    /// For [`Confirm`] the request it answers (so an old link cannot undo a later unsubscribe); 0 for the others.
     pub request: i64,
 }
 

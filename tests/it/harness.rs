@@ -115,7 +115,7 @@ impl TestApp {
         Self::start_with(backend, "").await
     }
 
-    /// A fresh install with more lines for its configuration file.
+    /// A fresh install with more lines for its configuration file; `{issues}` in them is the path of the issues.
     pub async fn start_with(backend: Backend, extra: &str) -> Option<Self> {
         let directory = TempDir::new().unwrap();
         std::fs::create_dir(directory.path().join("issues")).unwrap();
@@ -182,7 +182,7 @@ cron = "0 9 * * 1"
             self.url,
             self.database,
             path("data"),
-            self.extra
+            self.extra.replace("{issues}", &path("issues"))
         );
         std::fs::write(self.config_path(), text).unwrap();
     }

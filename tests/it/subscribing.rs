@@ -141,3 +141,66 @@ async fn a_token_is_good_for_its_own_purpose_and_request_only() {
     app.post(&confirm, &[]).await;
     assert_eq!(states(&app).await, [State::Pending], "an old link does not confirm a later request");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_preferences_link_shows_and_changes_how_often_mail_comes() {
+    for backend in [Backend::Sqlite, Backend::Postgres] {
+        let Some(mut app) = TestApp::start_with(backend, TWO_CADENCES).await else { continue };
+        app.watch().await.unwrap();
+        app.subscribe("ada@reader.example").await;
+        app.write_issue("one.md", "One", "2026-03-01", "A text.");
+        app.watch().await.unwrap();
+        app.schedule().await;
+        app.advance(Duration::from_secs(3600));
+        app.schedule().await;
+        app.send().await;
+        let link = app.digests()[0].link("/preferences/");
+
+        let page = app.get(&link).await;
+        assert!(page.body.contains("value=\"mondays\" checked") && page.header("cache-control") == "no-store");
+        assert_eq!(cadences(&app).await, ["mondays"], "a GET changes nothing");
+        assert_eq!(app.post(&link, &[("cadence", "hourly")]).await.status, 422);
+
+        let page = app.post(&link, &[("cadence", "daily")]).await;
+        assert!(page.body.contains("value=\"daily\" checked") && page.body.contains("Saved."), "{}", page.body);
+        assert_eq!(cadences(&app).await, ["daily"]);
+        app.post(&link, &[("cadence", "mondays")]).await;
+        app.post(&link, &[("cadence", "mondays")]).await;
+        assert_eq!(cadences(&app).await, ["mondays"], "there and back, and twice is once");
+
+        let forged = link.replace("/preferences/", "/unsubscribe/");
+        assert_eq!(app.get(&forged).await.status, 404, "a token has one purpose");
+        assert_eq!(app.get(&link[..link.len() - 1]).await.status, 404);
+
+        let page = app.post(&link, &[("cadence", "-")]).await;
+        assert!(page.body.contains("You are unsubscribed"), "{}", page.body);
+        assert!(cadences(&app).await.is_empty());
+        let page = app.post(&link, &[("cadence", "daily")]).await;
+        assert!(page.body.contains("unsubscribed since"), "an old link brings nobody back: {}", page.body);
+        assert!(cadences(&app).await.is_empty());
+    }
+}
+
+const TWO_CADENCES: &str = r#"
+[newsletters.weekly]
+title = "The Weekly"
+from = "The Weekly <weekly@news.example>"
+settle = "0s"
+min_length = 1
+max_age = "60d"
+[newsletters.weekly.source]
+directory = {issues}
+[newsletters.weekly.cadences.daily]
+title = "Every day"
+cron = "0 7 * * *"
+[newsletters.weekly.cadences.mondays]
+title = "Every Monday"
+cron = "0 9 * * 1"
+"#;
+
+/// The cadences that somebody is subscribed to.
+async fn cadences(app: &TestApp) -> Vec<String> {
+    let page = app.app().store.list(None, None, 100).await.unwrap();
+    let confirmed = page.into_iter().filter(|listed| listed.subscription.state == State::Confirmed);
+    confirmed.map(|listed| listed.subscription.cadence.to_string()).collect()
+}
