@@ -11,6 +11,10 @@ use crate::types::{
     Token, Unsubscribe, base32,
 };
 
+/// The renderer marks the lines that go on in the next one (RFC 3676). Quoted-printable encodes their spaces, so no relay can take
+/// them away, and signatures cover them.
+const FLOWED: &str = "text/plain; charset=utf-8; format=flowed; delsp=yes";
+
 /// A letter encoded once, with holes where the recipient's parts go.
 #[derive(Clone, Debug)]
 pub struct Compiled {
@@ -89,8 +93,9 @@ impl Compiled {
         let mut segments = Segments::default();
         headers::write(letter, &boundary, &mut segments)?;
         // The last alternative is the preferred one (RFC 2046 section 5.1.4).
-        for (part, kind, body) in [("text", "plain", &letter.text), ("html", "html", &letter.html)] {
-            segments.push(&format!("--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"));
+        let parts = [("text", FLOWED, &letter.text), ("html", "text/html; charset=utf-8", &letter.html)];
+        for (part, kind, body) in parts {
+            segments.push(&format!("--{boundary}\r\nContent-Type: {kind}\r\n"));
             segments.push("Content-Transfer-Encoding: quoted-printable\r\n\r\n");
             quoted_printable(body, &mut segments).map_err(|_| ComposeError::Slot { part })?;
         }

@@ -221,7 +221,7 @@ impl DigestMail {
         let (html, fit) = fit::html(&mail, templates)?;
         let context = Context::new(&mail, "");
         let part = |file: &str| templates.render(&format!("email/digest/{file}"), &context);
-        let rendered = Rendered { subject: one_line(&part("subject.txt")?), html, text: part("body.txt")? };
+        let rendered = Rendered { subject: one_line(&part("subject.txt")?), html, text: stuffed(&part("body.txt")?) };
         Ok((rendered, fit))
     }
 }
@@ -252,8 +252,17 @@ impl ConfirmationMail {
         let part = |file: &str| templates.render(&format!("email/confirmation/{file}"), &context);
         let html = inline::document(&part("body.html")?, "email/confirmation/body.html")?;
         // A subject is one line, whatever a title holds.
-        Ok(Rendered { subject: one_line(&part("subject.txt")?), html, text: part("body.txt")? })
+        Ok(Rendered { subject: one_line(&part("subject.txt")?), html, text: stuffed(&part("body.txt")?) })
     }
+}
+
+/// Text as `format=flowed` has it on the wire: a line that begins with a space, or like the start of a mailbox entry, has one more
+/// before it (RFC 3676 section 4.4).
+pub(super) fn stuffed(text: &str) -> String {
+    let line = |line: &str| {
+        if line.starts_with([' ']) || line.starts_with("From ") { format!(" {line}") } else { line.to_owned() }
+    };
+    text.split_inclusive('\n').map(line).collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
-use super::wrap::{COLUMNS, underlined, wrap};
+use super::wrap::{COLUMNS, flow, underlined};
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
@@ -152,7 +152,7 @@ fn environment() -> Environment<'static> {
         }
         _ => minijinja::escape_formatter(out, state, value),
     });
-    environment.add_filter("wrap", |text: String| wrap(text.trim(), COLUMNS).join("\n"));
+    environment.add_filter("wrap", |text: String| flow(text.trim(), COLUMNS).join("\n"));
     environment.add_filter("underlined", |text: String, mark: char| underlined(text.trim(), mark, COLUMNS).join("\n"));
     environment
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
 use super::guard::{self, Part};
-use super::lines::{Kind, Lines};
+use super::lines::{Kind, Lines, QUOTE};
 use super::markdown::{Markdown, inline, push_code};
 use super::raw::{self, Piece};
 use super::table::{self, Table};
@@ -87,8 +87,10 @@ struct Writer<'w> {
     code: Option<String>,
     heading: Option<usize>,
     table: Option<Table>,
-    urls: Vec<String>,
+    /// Links of this section with their numbers, which go on through the document.
+    urls: Vec<(usize, String)>,
     numbers: HashMap<String, usize>,
+    links_so_far: usize,
 }
 
 impl Writer<'_> {
@@ -139,9 +141,15 @@ impl Writer<'_> {
 
     fn start(&mut self, tag: &Tag<'_>, next: &[Event<'_>]) {
         match tag {
-            Tag::Heading { level, .. } => self.heading = Some(*level as usize),
+            Tag::Heading { level, .. } => {
+                // A reader who wants to follow a link finds it at the end of the section, not of the mail.
+                if self.lines.is_top() {
+                    self.references();
+                }
+                self.heading = Some(*level as usize);
+            }
             Tag::BlockQuote(kind) => {
-                self.container("> ".to_owned(), "> ".to_owned());
+                self.container(QUOTE.to_owned(), QUOTE.to_owned());
                 if let Some(kind) = kind {
                     self.lines.block(vec![html::alert(*kind).1.to_uppercase()]);
                 }
@@ -235,7 +243,7 @@ impl Writer<'_> {
             return;
         }
         let lines = match heading.map(|level| level.saturating_sub(self.top)) {
-            None => wrap(line.trim(), self.lines.columns()),
+            None => return self.lines.paragraph(line.trim()),
             Some(0) => underlined(line.trim(), '-', self.lines.columns()),
             Some(below) => wrap(&format!("{} {}", "#".repeat(below + 1), line.trim()), self.lines.columns()),
         };
@@ -260,19 +268,24 @@ impl Writer<'_> {
             self.line.push_str(&url);
             return;
         }
-        let next = self.urls.len() + 1;
-        let number = *self.numbers.entry(url.clone()).or_insert(next);
-        if number == next {
-            self.urls.push(url);
-        }
+        let number = match self.numbers.get(&url) {
+            Some(number) => *number,
+            None => {
+                self.links_so_far += 1;
+                self.urls.push((self.links_so_far, url.clone()));
+                self.numbers.insert(url, self.links_so_far);
+                self.links_so_far
+            }
+        };
         let gap = if text.is_empty() { "" } else { "\u{A0}" };
         self.line.truncate(self.line.trim_end().len());
         self.line.push_str(&format!("{gap}[{number}]"));
     }
 
     fn references(&mut self) {
+        self.numbers.clear();
         let urls = std::mem::take(&mut self.urls);
-        self.lines.block(urls.iter().zip(1..).map(|(url, number)| format!("[{number}] {url}")).collect());
+        self.lines.block(urls.iter().map(|(number, url)| format!("[{number}] {url}")).collect());
     }
 
     /// The texts, links and images of raw HTML; its other tags only where they break lines.
@@ -335,7 +348,8 @@ mod tests {
             ("9. a\n10. b\n    - c", "9. a\n10. b\n    - c\n"),
             ("x\n\n- a\n\ny", "x\n\n- a\n\ny\n"),
             ("- [x] a\n- [ ] b", "- [x] a\n- [ ] b\n"),
-            ("> a\n>\n> > b\n\nc", "> a\n>\n> > b\n\nc\n"),
+            ("> a\n>\n> > b\n\nc", "> a\n>\n>> b\n\nc\n"),
+            ("\\> a", " > a\n"),
             ("> [!WARNING]\n> a", "> WARNING\n>\n> a\n"),
             ("- > a\n  > b\n- ```\n  c\n  ```", "- > a b\n-     c\n"),
             ("```rust\nfn a() {\n\n\n    b  \n}\n```", "    fn a() {\n\n        b\n    }\n"),
@@ -389,13 +403,57 @@ mod tests {
         let words = "word ".repeat(40);
         for start in ["", "> ", "- ", "12. ", "> - > "] {
             let text = text(&format!("{start}{words}"));
-            assert!(
-                text.lines().count() > 2 && text.lines().all(|line| width(line) <= COLUMNS && line == line.trim_end()),
-                "{text}"
-            );
+            assert!(text.lines().count() > 2 && text.lines().all(|line| width(line.trim_end()) <= COLUMNS), "{text}");
             let margin = text.lines().nth(1).unwrap().split('w').next().unwrap();
             assert_eq!(width(margin), start.len(), "{text}");
         }
         assert!(text(&format!("> {words}")).lines().all(|line| line.starts_with("> ")));
+    }
+
+    /// What a reader's program makes of `format=flowed; delsp=yes` (RFC 3676 section 4).
+    fn unflowed(text: &str) -> Vec<(usize, String)> {
+        let mut paragraphs: Vec<(usize, String)> = Vec::new();
+        let mut flowing = false;
+        for line in text.lines() {
+            let depth = line.len() - line.trim_start_matches('>').len();
+            let content = &line[depth..];
+            let content = content.strip_prefix(' ').unwrap_or(content);
+            match paragraphs.last_mut() {
+                Some((before, paragraph)) if flowing && *before == depth => paragraph.push_str(content),
+                _ => paragraphs.push((depth, content.to_owned())),
+            }
+            flowing = content.ends_with(' ');
+            if flowing && let Some((_, paragraph)) = paragraphs.last_mut() {
+                paragraph.pop();
+            }
+        }
+        paragraphs
+    }
+
+    #[test]
+    fn a_program_that_flows_lines_gets_each_paragraph_as_it_was() {
+        let (words, chinese) = ("some words to fill a line ".repeat(9), "数据库引擎很快。".repeat(12));
+        let (words, chinese) = (words.trim(), chinese.as_str());
+        let markdown = format!("{words}\n\n> {words}\n>\n> > {chinese}\n\n{chinese} {words}  \nFrom here\n\n- {words}");
+        let flowed = unflowed(&crate::renderer::mails::stuffed(&text(&markdown)));
+        for expected in [
+            (0, words.to_owned()),
+            (1, words.to_owned()),
+            (2, chinese.to_owned()),
+            (0, format!("{chinese} {words}")),
+            (0, "From here".to_owned()),
+        ] {
+            assert!(flowed.contains(&expected), "{expected:?} in {flowed:#?}");
+        }
+        let item = flowed.iter().position(|(_, line)| line.starts_with("- some")).unwrap();
+        assert!(flowed[item + 1].1.starts_with("  "), "the lines of an item stay where they are");
+    }
+
+    #[test]
+    fn links_are_listed_where_their_section_ends() {
+        assert_eq!(
+            text("[a](https://a.example)\n\n## B\n\n[b](https://b.example) [a](https://a.example)"),
+            "a [1]\n\n[1] https://a.example/\n\nB\n---\n\nb [2] a [3]\n\n[2] https://b.example/\n[3] https://a.example/\n"
+        );
     }
 }
