@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use self::loops::stopped;
+pub use self::loops::stopped;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{self, Config};

@@ -1,10 +1,14 @@
 //! `tidings check`
 
+use std::collections::HashMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
+use url::Url;
 
 use super::output;
 use crate::app;
@@ -13,7 +17,9 @@ use crate::config::{Config, Newsletter};
 use crate::content::Source;
 use crate::issue::identity::{Parsed, Texts, match_up};
 use crate::issue::{self, Issue};
-use crate::renderer::{self, Templates};
+use crate::letters;
+use crate::renderer::{self, Documents, Links, Templates};
+use crate::site;
 use crate::types::Finding;
 
 /// Check the configuration and every document, without a database. The exit status is 1 when something is wrong.
@@ -60,14 +66,18 @@ struct Line {
 impl Check {
     pub async fn run(&self, config: Config, json: bool) -> anyhow::Result<ExitCode> {
         let mut report = Report::default();
-        if let Err(error) = Templates::load(config.templates.as_deref()) {
+        let templates = Templates::load(config.templates.as_deref());
+        if let Err(error) = &templates {
             report.errors.push(error.to_string());
         }
+        let looker =
+            Looker { base: &config.server.url, templates: templates.as_ref().ok(), now: Clock::system().now() };
         let sources = app::open_sources(&config)?;
         for newsletter in &config.newsletters {
             let Some(source) = sources.get(&newsletter.id) else { continue };
             let what = format!("reading {}", newsletter.id);
-            if let Err(error) = output::waiting(&what, self.newsletter(newsletter, source, &mut report)).await {
+            if let Err(error) = output::waiting(&what, self.newsletter(newsletter, source, &looker, &mut report)).await
+            {
                 report.errors.push(format!("{}: {error}", newsletter.id));
             }
         }
@@ -78,6 +88,7 @@ impl Check {
         &self,
         newsletter: &Newsletter,
         source: &Source,
+        looker: &Looker<'_>,
         report: &mut Report,
     ) -> Result<(), crate::content::SourceError> {
         let snapshot = source.snapshot(Duration::from_secs(self.timeout)).await?;
@@ -93,6 +104,7 @@ impl Check {
                 Ok((path, Some(issue))) => match renderer::check(&issue, &path) {
                     Ok(found) => {
                         warnings.extend(found);
+                        warnings.extend(looker.too_long(newsletter, &issue, &path));
                         issues.push((path, issue));
                     }
                     Err(finding) => findings.push(finding),
@@ -108,6 +120,33 @@ impl Check {
         report.findings.extend(findings.iter().map(|finding| Line::new(newsletter, finding)));
         report.warnings.extend(warnings.iter().map(|finding| Line::new(newsletter, finding)));
         Ok(())
+    }
+}
+
+/// Looks at the mails that documents would become.
+struct Looker<'c> {
+    base: &'c Url,
+    templates: Option<&'c Templates>,
+    now: DateTime<Utc>,
+}
+
+impl Looker<'_> {
+    /// Of an issue that may still be mailed: what is older is archive, and the mails of an archive are nobody's concern.
+    fn too_long(&self, newsletter: &Newsletter, issue: &Issue, path: &str) -> Option<Finding> {
+        if issue.date.to_utc() + newsletter.caution.max_age < self.now {
+            return None;
+        }
+        let rule = newsletter.permalink.as_ref().and_then(|rule| rule.url(issue, path));
+        let url = rule.unwrap_or_else(|| site::issue(self.base, &newsletter.id, &issue.slug));
+        let links = Links {
+            path: path.to_owned(),
+            issue: url,
+            files: Some(site::files(self.base, &newsletter.id)),
+            documents: Arc::new(Documents::from(HashMap::new())),
+        };
+        let content = renderer::render(issue, &links);
+        let fit = letters::fit_of(self.base, self.templates?, newsletter, issue, &links.issue, &content).ok()?;
+        letters::finding(&fit, newsletter, path)
     }
 }
 

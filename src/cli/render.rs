@@ -10,6 +10,7 @@ use clap::Args;
 use tower::ServiceExt;
 
 use super::output;
+use super::scratch::Scratch;
 use crate::app::App;
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -17,8 +18,7 @@ use crate::config::{Config, Newsletter};
 use crate::feed::Format;
 use crate::http;
 use crate::letters;
-use crate::message::{Compiled, PREFERENCES_TOKEN, Recipient, UNSUBSCRIBE_TOKEN};
-use crate::types::{EmailAddress, MailingId, Secret, SubscriberId};
+use crate::types::Secret;
 
 /// Write all feeds and pages, and the newest digest, as files, without a database.
 ///
@@ -33,7 +33,7 @@ impl Render {
     pub async fn run(&self, mut config: Config) -> anyhow::Result<ExitCode> {
         std::fs::create_dir_all(&self.outdir).with_context(|| format!("cannot create {}", self.outdir.display()))?;
         let scratch = Scratch::new(&self.outdir);
-        config.database.url = Secret::new(format!("sqlite:{}", scratch.0.display()));
+        config.database.url = Secret::new(scratch.url());
         let app = App::open(config, Clock::system(), Chance::system()).await?;
         let result = self.write(&app).await;
         app.store.close().await;
@@ -87,19 +87,11 @@ impl Render {
         let (Some(issue), Some(cadence)) = (issues.first(), newsletter.cadences.first()) else { return Ok(0) };
         let date = issue.date.to_utc();
         let letter = letters::digest(&app.config.server.url, &app.templates, newsletter, cadence, &issues, date)?;
-        let address = EmailAddress::parse("reader@example.org")?;
-        let recipient = Recipient {
-            bucket: address.key().bucket(app.store.buckets()),
-            subscriber: SubscriberId::from_bytes([0; 10]),
-            address,
-            request: 0,
-        };
-        let message = Compiled::new(MailingId::from_bytes([0; 10]), &letter, app.store.key())?.splice(&recipient);
+        let message = letters::sample(&letter, app.store.key(), app.store.buckets())?;
         let below = |name: &str| format!("{}/{name}", newsletter.id);
         self.put(&below("mail.eml"), &message.bytes)?;
-        let shown = |part: &str| part.replace(UNSUBSCRIBE_TOKEN, "token").replace(PREFERENCES_TOKEN, "token");
-        self.put(&below("mail.html"), shown(&letter.html).as_bytes())?;
-        self.put(&below("mail.txt"), shown(&letter.text).as_bytes())?;
+        self.put(&below("mail.html"), letters::shown(&letter.html).as_bytes())?;
+        self.put(&below("mail.txt"), letters::shown(&letter.text).as_bytes())?;
         Ok(3)
     }
 }
@@ -140,23 +132,4 @@ async fn paths(app: &App) -> anyhow::Result<Vec<(String, String)>> {
 /// A path as a relative reference: `./` keeps a colon in its first segment from reading as a scheme.
 fn encoded(path: &str) -> String {
     format!("./{}", path.replace('%', "%25").replace('?', "%3F").replace('#', "%23"))
-}
-
-/// The database of one run, deleted at its end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(outdir: &Path) -> Self {
-        Self(outdir.join(format!(".tidings-render-{}.db", std::process::id())))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = self.0.clone().into_os_string();
-            name.push(suffix);
-            let _ = std::fs::remove_file(name);
-        }
-    }
 }

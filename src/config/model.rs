@@ -126,6 +126,8 @@ pub struct Newsletter {
     pub settle: Duration,
     /// Publish what is dated in the future at once, instead of on its date.
     pub publish_future: bool,
+    /// Publish drafts. No key says so: it is what the preview does.
+    pub publish_drafts: bool,
     /// What looks like an accident, and is published but not mailed: `max_age`, `max_new`, `min_length`.
     pub caution: Caution,
     /// Entries in a feed.

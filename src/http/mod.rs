@@ -16,6 +16,7 @@ mod pages;
 mod parts;
 mod patient;
 mod preferences;
+pub mod preview;
 mod private;
 pub mod serve;
 mod subscriptions;

@@ -98,7 +98,7 @@ fn neighbours<'a>(archive: &'a [IssueHead], slug: &str) -> (Option<&'a IssueHead
     (at.checked_sub(1).and_then(|newer| archive.get(newer)), archive.get(at + 1))
 }
 
-fn line(head: &IssueHead) -> IssueLine {
+pub(super) fn line(head: &IssueHead) -> IssueLine {
     issue_line(&head.title, &head.url, head.date, &head.summary)
 }
 

@@ -32,6 +32,7 @@ built_in![
     "web/notice.html",
     "web/outbox.html",
     "web/preferences.html",
+    "web/preview.html",
     "web/style.css",
     "web/subscribe.html",
 ];

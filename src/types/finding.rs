@@ -61,6 +61,8 @@ pub enum Rule {
     NeedsGenerator,
     /// Something that only a site generator understands is left out; the rest is published.
     TemplateRemains,
+    /// The mail of an issue would be longer than mail programs show: it ends early, with a link to the rest.
+    CutInMail,
     /// The path is one that is never read: a link, a submodule, an odd name.
     UnsafePath,
     /// A new issue is dated long ago: published, not mailed.
@@ -73,7 +75,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, for `--help` and for reading the wire form back.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotUtf8,
         Self::TooLarge,
         Self::BrokenFrontMatter,
@@ -83,6 +85,7 @@ impl Rule {
         Self::Duplicate,
         Self::NeedsGenerator,
         Self::TemplateRemains,
+        Self::CutInMail,
         Self::UnsafePath,
         Self::BackDated,
         Self::Bulk,
@@ -102,6 +105,7 @@ impl Rule {
             Self::Duplicate => "duplicate",
             Self::NeedsGenerator => "needs-generator",
             Self::TemplateRemains => "template-remains",
+            Self::CutInMail => "cut-in-mail",
             Self::UnsafePath => "unsafe-path",
             Self::BackDated => "back-dated",
             Self::Bulk => "bulk",

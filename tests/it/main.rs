@@ -9,6 +9,7 @@ mod content;
 mod delivery;
 mod harness;
 mod kill;
+mod mail_programs;
 mod malicious;
 mod publishing;
 mod replay;

@@ -77,6 +77,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         poll: poll?,
         settle: settle?,
         publish_future: publish_future?,
+        publish_drafts: false,
         caution: Caution { max_age: max_age?, max_new: max_new?, min_length: min_length? },
         feed_entries: feed_entries?,
         cadences: cadences?,
