@@ -11,6 +11,7 @@ mod harness;
 mod kill;
 mod mail_programs;
 mod malicious;
+mod preview;
 mod publishing;
 mod replay;
 mod store;

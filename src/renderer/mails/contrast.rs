@@ -59,7 +59,7 @@ fn texts(html: &str) -> Vec<(String, Colour, Colour)> {
     for piece in raw::read(html) {
         let (_, text, ground, seen) = open.last().unwrap().clone();
         match piece {
-            Piece::Text(words) if seen && !words.trim().is_empty() => {
+            Piece::Text(words) if seen && !matches!(words.trim(), "" | "&nbsp;") => {
                 texts.push((words.trim().to_owned(), text, ground))
             }
             Piece::Text(_) => {}
