@@ -129,6 +129,7 @@ const FALLBACKS: &[(&str, &str)] = &[
     ("<body> element", "the background is that of the table in it as well"),
     ("height property", "the height of the image itself"),
     ("white-space", "code keeps its lines in pre, and Word wraps them"),
+    ("Local anchors", "read on the web, beside each title; a note stands at the end of its issue"),
     ("Class selector", "where no style sheet is read, styles are in the elements"),
     ("Type selector", "the same; a mail that is too long for that is plain and readable"),
     ("Descendant combinator", "the same"),
@@ -169,9 +170,8 @@ async fn mail_programs_lack_nothing_without_a_fallback() {
     assert!(lacking.is_empty(), "{lacking:#?}");
 }
 
-/// Rules that say only that there is HTML, or speak of where a mail comes from, of our test addresses, or of a network that the test has not.
+/// Rules that speak of where a mail comes from, of our test addresses, or of a network that the test has not.
 const NOT_ABOUT_THE_MAIL: &[&str] = &[
-    "HTML_MESSAGE",
     "NO_RELAYS",
     "NO_RECEIVED",
     "ALL_TRUSTED",
@@ -208,11 +208,12 @@ async fn a_filter_finds_nothing_wrong_with_any_mail() {
         let tests = report.split("X-Spam-Tests:").nth(1).unwrap_or_else(|| panic!("{report}"));
         let end = tests.match_indices('\n').find(|(at, _)| !tests[at + 1..].starts_with(['\t', ' '])).unwrap().0;
         let hits: Vec<&str> = tests[..end].split(',').map(str::trim).filter(|hit| !hit.is_empty()).collect();
+        // A thousandth is how the filter marks rules that count for nothing.
         let bad: Vec<_> = hits
             .iter()
             .filter(|hit| {
                 let (name, score) = hit.split_once('=').unwrap_or((hit, "0"));
-                score.parse::<f32>().unwrap_or_default() > 0.0 && !NOT_ABOUT_THE_MAIL.contains(&name)
+                score.parse::<f32>().unwrap_or_default() > 0.001 && !NOT_ABOUT_THE_MAIL.contains(&name)
             })
             .collect();
         assert!(bad.is_empty(), "{}: {bad:?} of {hits:?}", mail.kind);
@@ -321,8 +322,8 @@ async fn our_examples_look_as_they_always_did() {
         for extension in ["html", "txt"] {
             let now = std::fs::read_to_string(out.join(format!("example/mail.{extension}"))).unwrap();
             let file = root.join(format!("tests/fixtures/mail/{golden}.{extension}"));
-            // After a change that is meant: TIDINGS_WRITE_GOLDEN=1, and look at what became of them.
-            if std::env::var_os("TIDINGS_WRITE_GOLDEN").is_some() {
+            // After a change that is meant: WRITE_GOLDEN=1, and look at what became of them.
+            if std::env::var_os("WRITE_GOLDEN").is_some() {
                 std::fs::write(&file, &now).unwrap();
             }
             assert_eq!(now, std::fs::read_to_string(&file).unwrap(), "{}", file.display());

@@ -12,6 +12,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 struct Preview {
     url: String,
     _process: Process,
+    /// Closed, the program could say nothing more.
+    _said: BufReader<std::process::ChildStdout>,
 }
 
 impl Preview {
@@ -28,12 +30,13 @@ impl Preview {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut said = BufReader::new(child.stdout.take().unwrap());
+        said.read_line(&mut line).unwrap();
         let url = line
             .split_whitespace()
             .find(|word| word.starts_with("http://127.0.0.1:"))
             .unwrap_or_else(|| panic!("{line:?}"));
-        Self { url: url.trim_end_matches('/').to_owned(), _process: Process(child) }
+        Self { url: url.trim_end_matches('/').to_owned(), _process: Process(child), _said: said }
     }
 
     async fn get(&self, path: &str) -> String {
@@ -76,7 +79,7 @@ async fn an_editor_sees_each_state_of_a_document_in_place() {
     assert!(preview.get("/issues/next/page").await.contains("Not committed"));
 
     let waiting = preview.get("/version?after=nothing").await;
-    std::fs::write(&draft, issue("The next one", "2099-03-02", "Better words. {{< tweet 1 >}}")).unwrap();
+    std::fs::write(&draft, issue("The next one", "2099-03-02", "Better words. {{< info />}}")).unwrap();
     assert_ne!(preview.get(&format!("/version?after={waiting}")).await, waiting);
     preview.shows("/issues/next", "Better words.").await;
     preview.shows("/issues/next", "Line 7: the shortcode").await;
