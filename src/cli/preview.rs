@@ -92,6 +92,7 @@ impl Preview {
         newsletter.publish_drafts = true;
         // The project's own site does not have the issue yet, nor its images.
         newsletter.permalink = None;
+        newsletter.pages = None;
         Ok(newsletter)
     }
 }

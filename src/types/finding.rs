@@ -59,6 +59,8 @@ pub enum Rule {
     Duplicate,
     /// The text is made by a site generator: loops, includes, links that a template fills in.
     NeedsGenerator,
+    /// The page that the site generator makes of it is not there, or has no text where the text should be.
+    NotBuilt,
     /// Something that only a site generator understands is left out; the rest is published.
     TemplateRemains,
     /// The mail of an issue would be longer than mail programs show: it ends early, with a link to the rest.
@@ -84,6 +86,7 @@ impl Rule {
         Self::NoDate,
         Self::Duplicate,
         Self::NeedsGenerator,
+        Self::NotBuilt,
         Self::TemplateRemains,
         Self::CutInMail,
         Self::UnsafePath,
@@ -104,6 +107,7 @@ impl Rule {
             Self::NoDate => "no-date",
             Self::Duplicate => "duplicate",
             Self::NeedsGenerator => "needs-generator",
+            Self::NotBuilt => "not-built",
             Self::TemplateRemains => "template-remains",
             Self::CutInMail => "cut-in-mail",
             Self::UnsafePath => "unsafe-path",

@@ -30,9 +30,9 @@ const RICH: &str = r#"Spring is here[^1], and with it **3.0** of the engine. `co
 
 ### Numbers
 
-| Query | Before | After | A column that makes it wide | And another one |
-| :---- | -----: | ----: | --------------------------- | :-------------: |
-| point |  12 ms |  9 ms | with words in it            | 数据库引擎       |
+| Query | Before | After | A column that makes it wide | And another one | a_very_long_name_without_a_space |
+| :---- | -----: | ----: | --------------------------- | :-------------: | --- |
+| point |  12 ms |  9 ms | with words in it            | 数据库引擎       | another_very_long_name_without_a_space |
 
 > A quote.
 >

@@ -11,6 +11,7 @@ mod harness;
 mod kill;
 mod mail_programs;
 mod malicious;
+mod pages;
 mod preview;
 mod publishing;
 mod replay;
