@@ -148,7 +148,8 @@ struct Looker<'c> {
 impl Looker<'_> {
     /// Of an issue that may still be mailed: what is older is archive, and the mails of an archive are nobody's concern.
     fn too_long(&self, newsletter: &Newsletter, issue: &Issue, path: &str) -> Option<Finding> {
-        if issue.date.to_utc() + newsletter.caution.max_age < self.now {
+        let age = (self.now - issue.date.to_utc()).to_std().unwrap_or_default();
+        if age > newsletter.caution.max_age {
             return None;
         }
         let rule = newsletter.permalink.as_ref().and_then(|rule| rule.url(issue, path));

@@ -99,7 +99,6 @@ impl Preview {
 
 /// Looks at the source until told to stop, and tells what it saw.
 async fn look(mut watcher: Watcher, clock: Clock, looks: watch::Sender<Look>, stop: watch::Receiver<bool>) {
-    let source = watcher.source();
     loop {
         match watcher.tick(clock.now()).await {
             Ok(tick) => {
@@ -121,7 +120,7 @@ async fn look(mut watcher: Watcher, clock: Clock, looks: watch::Sender<Look>, st
         tokio::select! {
             () = app::stopped(stop.clone()) => return,
             () = tokio::time::sleep(PAUSE) => {}
-            () = source.changed() => {}
+            () = watcher.changed() => {}
         }
     }
 }

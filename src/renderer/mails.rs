@@ -221,7 +221,16 @@ impl DigestMail {
             limit: *limit,
         };
         let (html, fit) = fit::html(&mail, templates)?;
-        let context = Context::new(&mail, "");
+        let mut mail = mail;
+        for (at, (kept, all)) in fit.cut.iter().zip(&fit.words) {
+            if let Some(issue) = mail.issues.get_mut(*at) {
+                issue.text = cut::text(issue.text.trim(), *kept, *all);
+            }
+        }
+        let mut context = Context::new(&mail, "");
+        for (at, issue) in context.issues.iter_mut().enumerate() {
+            issue.cut = fit.cut.contains(&at);
+        }
         let part = |file: &str| templates.render(&format!("email/digest/{file}"), &context);
         let rendered = Rendered { subject: one_line(&part("subject.txt")?), html, text: stuffed(&part("body.txt")?) };
         Ok((rendered, fit))

@@ -77,7 +77,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, for `--help` and for reading the wire form back.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotUtf8,
         Self::TooLarge,
         Self::BrokenFrontMatter,

@@ -129,6 +129,7 @@ const FALLBACKS: &[(&str, &str)] = &[
     ("<body> element", "the background is that of the table in it as well"),
     ("height property", "the height of the image itself"),
     ("white-space", "code keeps its lines in pre, and Word wraps them"),
+    ("table-layout", "the column is 600 px wide by its ghost table, and a wide table may widen it"),
     ("Local anchors", "read on the web, beside each title; a note stands at the end of its issue"),
     ("Class selector", "where no style sheet is read, styles are in the elements"),
     ("Type selector", "the same; a mail that is too long for that is plain and readable"),

@@ -73,6 +73,40 @@ fn fitting(before: Option<End>, out: &str, closing: String, room: usize) -> Opti
     if out.len() + closing.len() <= room { Some(End { at: out.len(), closing }) } else { before }
 }
 
+/// The text part of an issue up to about the share of its words that is left of the HTML: filters take parts that differ much for a trick.
+/// Up to a heading if one is near, else up to an empty line; the links of what is left are listed below it.
+pub(super) fn text(text: &str, kept: usize, all: usize) -> String {
+    let target = text.len() / all.max(1) * kept + text.len() % all.max(1) * kept / all.max(1);
+    let breaks: Vec<usize> = text.match_indices("\n\n").map(|(at, _)| at).collect();
+    let is_heading = |at: &usize| {
+        let mut lines = text.get(at + 2..).unwrap_or_default().lines();
+        let first = lines.next().unwrap_or_default();
+        first.starts_with("## ")
+            || lines.next().is_some_and(|line| line.len() > 2 && line.bytes().all(|byte| byte == b'-'))
+    };
+    let near = |at: &&usize| at.abs_diff(target) <= text.len() / 20;
+    let by_distance = |at: &&usize| at.abs_diff(target);
+    let headings = breaks.iter().filter(|at| is_heading(at)).filter(near).min_by_key(by_distance);
+    let Some(end) = headings.or_else(|| breaks.iter().min_by_key(by_distance)) else { return String::new() };
+    let (start, rest) = text.split_at(*end);
+    let listed = |line: &&str| {
+        let number = line.strip_prefix('[').and_then(|line| line.split_once("] "));
+        number.is_some_and(|(number, _)| {
+            number.parse::<usize>().is_ok()
+                && start.contains(&format!("[{number}]"))
+                && !start.contains(&format!("\n[{number}] "))
+        })
+    };
+    let links: Vec<&str> = rest.lines().filter(listed).collect();
+    if links.is_empty() { start.to_owned() } else { format!("{start}\n\n{}", links.join("\n")) }
+}
+
+/// Words of the text in HTML.
+pub(super) fn words(html: &str) -> usize {
+    let text = |piece: Piece<'_>| if let Piece::Text(text) = piece { text.split_whitespace().count() } else { 0 };
+    raw::read(html).into_iter().map(text).sum()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +127,16 @@ mod tests {
         ] {
             assert_eq!(cut(TEXT, room), expected, "{room}");
         }
+    }
+
+    #[test]
+    fn the_text_ends_where_the_html_does_and_lists_its_links() {
+        let text = "One [1].\n\nB\n---\n\nTwo [2].\n\nThree.\n\n[2] https://two.example/\n\nC\n---\n\nFour.\n";
+        assert_eq!(super::text(text, 1, 8), "One [1].");
+        assert_eq!(super::text(text, 4, 8), "One [1].\n\nB\n---\n\nTwo [2].\n\nThree.\n\n[2] https://two.example/");
+        assert_eq!(super::text(text, 5, 16), "One [1].\n\nB\n---\n\nTwo [2].\n\n[2] https://two.example/");
+        assert_eq!(super::text("One line", 1, 2), "");
+        assert_eq!(words("<p>a <b>b c</b></p>"), 3);
     }
 
     #[test]

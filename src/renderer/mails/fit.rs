@@ -15,6 +15,8 @@ pub struct Fit {
     pub lean: bool,
     /// Which issues end early, by their place in the digest.
     pub cut: Vec<usize>,
+    /// Of those, the words that are left and the words that there were.
+    pub(super) words: Vec<(usize, usize)>,
 }
 
 /// The most attempts to cut an issue shorter: what is rewritten after a cut may be a little longer than before.
@@ -39,21 +41,21 @@ pub(super) fn html(mail: &DigestMail, templates: &Templates) -> Result<(String, 
     if size(&frame) + contents.iter().map(|html| size(html)).sum::<usize>() <= mail.limit {
         let inlined = inlined(mail, templates, &contents)?;
         if let Some(html) = inlined.map(|contents| filled(&frame, &contents)).filter(|html| size(html) <= mail.limit) {
-            let fit = Fit { size: size(&html), lean: false, cut: vec![] };
+            let fit = Fit { size: size(&html), lean: false, cut: vec![], words: vec![] };
             return Ok((html, fit));
         }
     }
     let sheet = sheet(mail, templates)?;
     let html = filled(&self::frame(mail, templates, &sheet, &[])?, &contents);
     if size(&html) <= mail.limit {
-        let fit = Fit { size: size(&html), lean: true, cut: vec![] };
+        let fit = Fit { size: size(&html), lean: true, cut: vec![], words: vec![] };
         return Ok((html, fit));
     }
     // All of them marked as cut: the frame is then at its longest.
     let all: Vec<usize> = (0..contents.len()).collect();
     let room = mail.limit.saturating_sub(size(&self::frame(mail, templates, &sheet, &all)?));
     let rooms = shares(&contents.iter().map(|html| size(html)).collect::<Vec<_>>(), room);
-    let mut cuts = Vec::new();
+    let (mut cuts, mut words) = (Vec::new(), Vec::new());
     let mut shortened = Vec::new();
     for (at, (html, room)) in contents.into_iter().zip(rooms).enumerate() {
         if size(&html) <= room {
@@ -61,11 +63,13 @@ pub(super) fn html(mail: &DigestMail, templates: &Templates) -> Result<(String, 
         } else {
             cuts.push(at);
             let raw = mail.issues.get(at).map(|issue| issue.html.as_str()).unwrap_or_default();
-            shortened.push(shorter(raw, room, |html| furnished(at, html)));
+            let left = shorter(raw, room, |html| furnished(at, html));
+            words.push((cut::words(&left), cut::words(raw)));
+            shortened.push(left);
         }
     }
     let html = filled(&self::frame(mail, templates, &sheet, &cuts)?, &shortened);
-    let fit = Fit { size: size(&html), lean: true, cut: cuts };
+    let fit = Fit { size: size(&html), lean: true, cut: cuts, words };
     Ok((html, fit))
 }
 
