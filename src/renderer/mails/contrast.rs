@@ -48,7 +48,7 @@ const PROGRAMS: [(&str, Program); 3] = [
 
 fn declared(style: &str, property: &str) -> Option<Colour> {
     let declarations = style.split(';').filter_map(|declaration| declaration.split_once(':'));
-    let value = declarations.filter(|(name, _)| name.trim() == property).map(|(_, value)| value).last()?;
+    let value = declarations.filter(|(name, _)| name.trim() == property).map(|(_, value)| value).next_back()?;
     parsed(value.trim().trim_end_matches("!important"))
 }
 
