@@ -102,12 +102,11 @@ fn shares(needs: &[usize], room: usize) -> Vec<usize> {
 
 /// Bytes as a mail program counts them.
 pub(super) fn size(html: &str) -> usize {
-    let mut size = html.len() + html.matches('\n').count();
     let [open, close] = SLOT_CHARACTERS;
-    for slot in html.split(open).skip(1).filter_map(|rest| rest.split_once(close)) {
-        size = size + TOKEN_LENGTH - slot.0.len() - open.len_utf8() - close.len_utf8();
-    }
-    size
+    let slots = html.split(open).skip(1).filter_map(|rest| rest.split_once(close));
+    // A token has one length; anything else is taken for as long as its slot.
+    let filled = slots.map(|(name, _)| TOKEN_LENGTH.saturating_sub(name.len() + open.len_utf8() + close.len_utf8()));
+    html.len() + html.matches('\n').count() + filled.sum::<usize>()
 }
 
 /// The mail around its contents.
