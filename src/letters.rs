@@ -1,15 +1,18 @@
 //! The letters a newsletter writes: a template, the newsletter's sender, and the URLs that need a token. Pure.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, FixedOffset, Utc};
 use url::Url;
 
 use crate::config::{Cadence, Newsletter};
-use crate::issue::Revision;
-use crate::message::{CONFIRM_TOKEN, Letter, List, PREFERENCES_TOKEN, UNSUBSCRIBE_TOKEN, field_names};
-use crate::renderer::mails::{ConfirmationMail, DigestIssue, DigestMail, Rendered};
+use crate::issue::{Content, Issue, Revision};
+use crate::message::{
+    CONFIRM_TOKEN, Compiled, ComposeError, Letter, List, Message, PREFERENCES_TOKEN, Recipient, Signers,
+    UNSUBSCRIBE_TOKEN, field_names, with_fallbacks,
+};
+use crate::renderer::mails::{ConfirmationMail, DigestIssue, DigestMail, Fit, Rendered};
 use crate::renderer::{TemplateError, Templates};
 use crate::site;
-use crate::types::EmailAddress;
+use crate::types::{EmailAddress, Fields, Finding, InstallKey, MailingId, Place, Rule, SubscriberId};
 
 /// The digest of these issues. `base` is `server.url`; `date` becomes the mail's `Date`.
 ///
@@ -49,10 +52,93 @@ fn digest_mail(base: &Url, newsletter: &Newsletter, cadence: &Cadence, issues: &
         home: site::home(base, &newsletter.id).to_string(),
         cadence: cadence.title.clone(),
         correction: false,
-        issues: issues.iter().map(digest_issue).collect(),
+        issues: issues.iter().map(|issue| digest_issue(issue, &newsletter.language)).collect(),
         unsubscribe: format!("{}{UNSUBSCRIBE_TOKEN}", site::unsubscribe(base, &newsletter.id)),
+        postal_address: newsletter.postal_address.clone(),
+        limit: newsletter.html_limit,
         preferences: format!("{}{PREFERENCES_TOKEN}", site::preferences(base, &newsletter.id)),
     }
+}
+
+/// As [`fit`], of one document that is not published yet; the rest of its mail is the first cadence's.
+///
+/// # Errors
+/// When an overriding template does not render.
+pub fn fit_of(
+    base: &Url,
+    templates: &Templates,
+    newsletter: &Newsletter,
+    issue: &Issue,
+    url: &Url,
+    content: &Content,
+) -> Result<Fit, TemplateError> {
+    let Some(cadence) = newsletter.cadences.first() else { return Ok(Fit::default()) };
+    let mail = DigestMail {
+        issues: vec![DigestIssue {
+            title: issue.title.clone(),
+            url: url.to_string(),
+            language: newsletter.language.clone(),
+            date_words: date_words(issue.date, &newsletter.language),
+            authors: issue.authors.clone(),
+            summary: content.summary.clone(),
+            html: content.mail.clone(),
+            text: String::new(),
+        }],
+        ..digest_mail(base, newsletter, cadence, &[])
+    };
+    Ok(mail.render(templates)?.1)
+}
+
+/// What readers of the mail miss: a warning for `check` and the preview.
+#[must_use]
+pub fn finding(fit: &Fit, newsletter: &Newsletter, path: &str) -> Option<Finding> {
+    (!fit.cut.is_empty()).then(|| Finding {
+        rule: Rule::CutInMail,
+        place: Place::file(path),
+        message: format!(
+            "its mail ends early, with a link to the rest: more than {} bytes of HTML",
+            newsletter.html_limit
+        ),
+        remedy: "Shorten it, or make two of it; html_limit says why.".to_owned(),
+    })
+}
+
+/// The message as somebody gets it who does not exist: for looking at it.
+///
+/// # Errors
+/// When the letter cannot become a message.
+pub fn sample(letter: &Letter, key: &InstallKey, signers: &Signers, buckets: u16) -> Result<Message, ComposeError> {
+    let address = EmailAddress::parse("reader@example.org")
+        .map_err(|error| ComposeError::Header { field: "to", why: error.to_string() })?;
+    let recipient = Recipient {
+        bucket: address.key().bucket(buckets),
+        subscriber: SubscriberId::from_bytes([0; 10]),
+        address,
+        request: 0,
+        fields: Fields::default(),
+    };
+    Compiled::new(MailingId::from_bytes([0; 10]), letter, key, signers)?.splice(&recipient)
+}
+
+/// A part of a letter with the word `token` where a reader's tokens go, and what people read who gave no name.
+#[must_use]
+pub fn shown(part: &str) -> String {
+    let tokens = [UNSUBSCRIBE_TOKEN, PREFERENCES_TOKEN, CONFIRM_TOKEN];
+    with_fallbacks(&tokens.iter().fold(part.to_owned(), |part, slot| part.replace(slot, "token")))
+}
+
+/// How the HTML of the digest of these issues comes to its size.
+///
+/// # Errors
+/// When an overriding template does not render.
+pub fn fit(
+    base: &Url,
+    templates: &Templates,
+    newsletter: &Newsletter,
+    cadence: &Cadence,
+    issues: &[Revision],
+) -> Result<Fit, TemplateError> {
+    Ok(digest_mail(base, newsletter, cadence, issues).render(templates)?.1)
 }
 
 fn of_issues(
@@ -73,7 +159,7 @@ fn of_issues(
         archive: site::home(base, &newsletter.id).to_string(),
         archived_at: if let [issue] = mail.issues.as_slice() { Some(issue.url.clone()) } else { None },
     };
-    Ok(Letter { list: Some(list), ..letterhead(newsletter, mail.render(templates)?, date)? })
+    Ok(Letter { list: Some(list), ..letterhead(newsletter, mail.render(templates)?.0, date)? })
 }
 
 /// The mail that asks a person to confirm their subscription.
@@ -93,6 +179,7 @@ pub fn confirmation(
         home: site::home(base, &newsletter.id).to_string(),
         cadence: cadence.title.clone(),
         confirm: format!("{}{CONFIRM_TOKEN}", site::confirm(base, &newsletter.id)),
+        postal_address: newsletter.postal_address.clone(),
     };
     letterhead(newsletter, mail.render(templates)?, date)
 }
@@ -129,14 +216,21 @@ fn letterhead(newsletter: &Newsletter, mail: Rendered, date: DateTime<Utc>) -> R
     })
 }
 
-fn digest_issue(revision: &Revision) -> DigestIssue {
+fn digest_issue(revision: &Revision, language: &str) -> DigestIssue {
     DigestIssue {
         title: revision.title.clone(),
         url: revision.url.clone(),
-        date_words: revision.date.format("%-d %B %Y").to_string(),
+        language: revision.language.clone().unwrap_or_else(|| language.to_owned()),
+        date_words: date_words(revision.date, language),
         authors: revision.authors.clone(),
         summary: revision.content.summary.clone(),
         html: revision.content.mail.clone(),
         text: revision.content.text.clone(),
     }
+}
+
+/// The names of months are English; a number is right in every language.
+fn date_words(date: DateTime<FixedOffset>, language: &str) -> String {
+    let english = language.split('-').next().is_some_and(|language| language.eq_ignore_ascii_case("en"));
+    date.format(if english { "%-d %B %Y" } else { "%Y-%m-%d" }).to_string()
 }

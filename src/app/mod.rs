@@ -14,7 +14,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 
-use self::loops::stopped;
+pub use self::loops::stopped;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{self, Config};

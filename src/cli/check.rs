@@ -1,10 +1,14 @@
 //! `tidings check`
 
+use std::collections::HashMap;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use clap::Args;
 use serde::Serialize;
+use url::Url;
 
 use super::output;
 use crate::app;
@@ -13,7 +17,9 @@ use crate::config::{Config, Newsletter};
 use crate::content::Source;
 use crate::issue::identity::{Parsed, Texts, match_up};
 use crate::issue::{self, Issue};
-use crate::renderer::{self, Templates};
+use crate::letters;
+use crate::renderer::{self, Documents, Links, Templates};
+use crate::site;
 use crate::types::Finding;
 use crate::watcher::Pages;
 
@@ -61,15 +67,18 @@ struct Line {
 impl Check {
     pub async fn run(&self, config: Config, json: bool) -> anyhow::Result<ExitCode> {
         let mut report = Report::default();
-        if let Err(error) = Templates::load(config.templates.as_deref()) {
+        let templates = Templates::load(config.templates.as_deref());
+        if let Err(error) = &templates {
             report.errors.push(error.to_string());
         }
+        let now = Clock::system().now();
+        let looker = Looker { base: &config.server.url, templates: templates.as_ref().ok(), now };
         let (sources, sites) = (app::open_sources(&config)?, app::open_pages(&config)?);
         for newsletter in &config.newsletters {
             let Some(source) = sources.get(&newsletter.id) else { continue };
             let what = format!("reading {}", newsletter.id);
             let pages = sites.get(&newsletter.id).and_then(|site| Pages::new(newsletter, site));
-            let checked = self.newsletter(newsletter, source, pages.as_ref(), &mut report);
+            let checked = self.newsletter(newsletter, source, pages.as_ref(), &looker, &mut report);
             if let Err(error) = output::waiting(&what, checked).await {
                 report.errors.push(format!("{}: {error}", newsletter.id));
             }
@@ -82,6 +91,7 @@ impl Check {
         newsletter: &Newsletter,
         source: &Source,
         pages: Option<&Pages>,
+        looker: &Looker<'_>,
         report: &mut Report,
     ) -> Result<(), crate::content::SourceError> {
         let snapshot = source.snapshot(Duration::from_secs(self.timeout)).await?;
@@ -109,6 +119,7 @@ impl Check {
                 Ok((path, Some(issue))) => match renderer::check(&issue, &path) {
                     Ok(found) => {
                         warnings.extend(found);
+                        warnings.extend(looker.too_long(newsletter, &issue, &path));
                         issues.push((path, issue));
                     }
                     Err(finding) => findings.push(finding),
@@ -124,6 +135,34 @@ impl Check {
         report.findings.extend(findings.iter().map(|finding| Line::new(newsletter, finding)));
         report.warnings.extend(warnings.iter().map(|finding| Line::new(newsletter, finding)));
         Ok(())
+    }
+}
+
+/// Looks at the mails that documents would become.
+struct Looker<'c> {
+    base: &'c Url,
+    templates: Option<&'c Templates>,
+    now: DateTime<Utc>,
+}
+
+impl Looker<'_> {
+    /// Of an issue that may still be mailed: what is older is archive, and the mails of an archive are nobody's concern.
+    fn too_long(&self, newsletter: &Newsletter, issue: &Issue, path: &str) -> Option<Finding> {
+        let age = (self.now - issue.date.to_utc()).to_std().unwrap_or_default();
+        if age > newsletter.caution.max_age {
+            return None;
+        }
+        let rule = newsletter.permalink.as_ref().and_then(|rule| rule.url(issue, path));
+        let url = rule.unwrap_or_else(|| site::issue(self.base, &newsletter.id, &issue.slug));
+        let links = Links {
+            path: path.to_owned(),
+            issue: url,
+            files: Some(site::files(self.base, &newsletter.id)),
+            documents: Arc::new(Documents::from(HashMap::new())),
+        };
+        let content = renderer::render(issue, &links);
+        let fit = letters::fit_of(self.base, self.templates?, newsletter, issue, &links.issue, &content).ok()?;
+        letters::finding(&fit, newsletter, path)
     }
 }
 

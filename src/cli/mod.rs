@@ -10,8 +10,10 @@ mod issues;
 mod mailings;
 mod migrate;
 mod output;
+mod preview;
 mod render;
 mod schedule;
+mod scratch;
 mod send;
 mod serve;
 mod status;
@@ -55,6 +57,8 @@ enum Verb {
     Check(check::Check),
     /// Write all feeds, pages and the newest mail as files, without a database.
     Render(render::Render),
+    /// Show a document while it is written, as mail and page.
+    Preview(preview::Preview),
     /// Send the newest digest to one address, to see what subscribers will see.
     Send(send::Send),
     /// Show issues, holds and mailings with their books.
@@ -118,6 +122,7 @@ async fn run(verb: Verb, config: Config, json: bool) -> anyhow::Result<ExitCode>
         Verb::Serve(verb) => verb.run(config).await,
         Verb::Check(verb) => verb.run(config, json).await,
         Verb::Render(verb) => verb.run(config).await,
+        Verb::Preview(verb) => verb.run(config).await,
         Verb::Send(verb) => verb.run(config).await,
         Verb::Status(verb) => verb.run(config, json).await,
         Verb::Subscribers(verb) => verb.run(config, json).await,

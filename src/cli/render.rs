@@ -2,7 +2,7 @@
 
 mod site;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
@@ -10,13 +10,13 @@ use clap::Args;
 
 use self::site::Files;
 use super::output;
+use super::scratch::Scratch;
 use crate::app::App;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Config, Newsletter};
 use crate::letters;
-use crate::message::{Compiled, PREFERENCES_TOKEN, Recipient, UNSUBSCRIBE_TOKEN, with_fallbacks};
-use crate::types::{EmailAddress, Fields, MailingId, Secret, SubscriberId};
+use crate::types::Secret;
 
 /// Write the whole site (pages, feeds, images) and the newest digest as files, without a database.
 ///
@@ -35,7 +35,7 @@ impl Render {
         let scratch = Scratch::new(&self.outdir);
         // A file server takes no subscriptions.
         config.websub.hub = false;
-        config.database.url = Secret::new(format!("sqlite:{}", scratch.0.display()));
+        config.database.url = Secret::new(scratch.url());
         let app = App::open(config, Clock::system(), Chance::system()).await?;
         let result = self.write(&app).await;
         app.store.close().await;
@@ -68,40 +68,10 @@ async fn mail(app: &App, newsletter: &Newsletter, files: &mut Files) -> anyhow::
     let (Some(issue), Some(cadence)) = (issues.first(), newsletter.cadences.first()) else { return Ok(()) };
     let date = issue.date.to_utc();
     let letter = letters::digest(&app.config.server.url, &app.templates, newsletter, cadence, &issues, date)?;
-    let address = EmailAddress::parse("reader@example.org")?;
-    let recipient = Recipient {
-        bucket: address.key().bucket(app.store.buckets()),
-        subscriber: SubscriberId::from_bytes([0; 10]),
-        address,
-        request: 0,
-        fields: Fields::default(),
-    };
-    let mailing = MailingId::from_bytes([0; 10]);
-    let message = Compiled::new(mailing, &letter, app.store.key(), &app.signers)?.splice(&recipient)?;
+    let message = letters::sample(&letter, app.store.key(), &app.signers, app.store.buckets())?;
     let below = |name: &str| format!("{}/{name}", newsletter.id);
     files.put(&below("mail.eml"), &message.bytes)?;
-    let shown =
-        |part: &str| with_fallbacks(&part.replace(UNSUBSCRIBE_TOKEN, "token").replace(PREFERENCES_TOKEN, "token"));
-    files.put(&below("mail.html"), shown(&letter.html).as_bytes())?;
-    files.put(&below("mail.txt"), shown(&letter.text).as_bytes())?;
+    files.put(&below("mail.html"), letters::shown(&letter.html).as_bytes())?;
+    files.put(&below("mail.txt"), letters::shown(&letter.text).as_bytes())?;
     Ok(())
-}
-
-/// The database of one run, deleted at its end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(outdir: &Path) -> Self {
-        Self(outdir.join(format!(".tidings-render-{}.db", std::process::id())))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut name = self.0.clone().into_os_string();
-            name.push(suffix);
-            let _ = std::fs::remove_file(name);
-        }
-    }
 }

@@ -135,6 +135,10 @@ pub struct Newsletter {
     pub dkim: Dkim,
     /// What it asks subscribers about themselves.
     pub fields: Vec<FieldName>,
+    /// Where the sender lives, for the footer of its mail; one line.
+    pub postal_address: Option<String>,
+    /// The most bytes of HTML in a mail, as a mail program counts them.
+    pub html_limit: usize,
     /// Zone of dates without one, and of its schedules.
     pub timezone: Tz,
     /// How its documents are read: `timezone`, `date_keys`, `date_sources`, and `only` of the source.
@@ -151,6 +155,8 @@ pub struct Newsletter {
     pub settle: Duration,
     /// Publish what is dated in the future at once, instead of on its date.
     pub publish_future: bool,
+    /// Publish drafts. No key says so: it is what the preview does.
+    pub publish_drafts: bool,
     /// What looks like an accident, and is published but not mailed: `max_age`, `max_new`, `min_length`.
     pub caution: Caution,
     /// Entries and bytes of a feed: `feed_entries`, `feed_kilobytes`.

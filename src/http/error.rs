@@ -39,6 +39,9 @@ pub(super) enum Error {
     /// A template failed.
     #[error(transparent)]
     Template(#[from] TemplateError),
+    /// A letter cannot become a message.
+    #[error(transparent)]
+    Compose(#[from] crate::message::ComposeError),
     /// There is no randomness.
     #[error(transparent)]
     Chance(#[from] NoChance),
@@ -66,7 +69,9 @@ impl Error {
             Self::BadForm => StatusCode::BAD_REQUEST,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotReadYet | Self::Store(_) | Self::Source(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Template(_) | Self::Chance(_) | Self::Outbox(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Template(_) | Self::Compose(_) | Self::Chance(_) | Self::Outbox(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -90,7 +95,7 @@ impl Error {
             },
             Self::TooLarge => Excuse { heading: "That did not work", words: "The form was far larger than it can be." },
             Self::Store(_) | Self::Source(_) => AWAY,
-            Self::Template(_) | Self::Chance(_) | Self::Outbox(_) => Excuse {
+            Self::Template(_) | Self::Compose(_) | Self::Chance(_) | Self::Outbox(_) => Excuse {
                 heading: "Our mistake",
                 words: "Something went wrong on our side, and the people who run this site have been told.",
             },

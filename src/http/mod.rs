@@ -21,6 +21,7 @@ mod pages;
 mod parts;
 mod patient;
 mod preferences;
+pub mod preview;
 mod private;
 mod search;
 pub mod serve;

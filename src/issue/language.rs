@@ -61,6 +61,27 @@ fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.rsplit('/').skip(1)
 }
 
+/// Scripts that are written from right to left, by their ISO 15924 codes.
+const RIGHT_TO_LEFT_SCRIPTS: &[&str] = &["adlm", "arab", "hebr", "mand", "nkoo", "rohg", "samr", "syrc", "thaa"];
+/// Languages that are written so unless their tag names another script.
+const RIGHT_TO_LEFT: &[&str] =
+    &["ar", "arc", "ckb", "dv", "fa", "he", "iw", "ks", "nqo", "ps", "sd", "syr", "ug", "ur", "yi"];
+
+/// `rtl` or `ltr`, for HTML's `dir`, from a BCP 47 tag.
+#[must_use]
+pub fn direction(tag: &str) -> &'static str {
+    let tag = tag.to_ascii_lowercase();
+    let mut parts = tag.split(['-', '_']);
+    let language = parts.next().unwrap_or_default();
+    // RFC 5646 section 2.2.3: a script has four letters, and nothing else in its place has.
+    let script = parts.find(|part| part.len() == 4 && part.bytes().all(|byte| byte.is_ascii_alphabetic()));
+    let right_to_left = match script {
+        Some(script) => RIGHT_TO_LEFT_SCRIPTS.contains(&script),
+        None => RIGHT_TO_LEFT.contains(&language),
+    };
+    if right_to_left { "rtl" } else { "ltr" }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -103,5 +124,21 @@ mod tests {
         assert_eq!(languages.unmarked("2026-01-05-news.de"), "2026-01-05-news");
         assert_eq!(languages.unmarked("2026-01-05-news"), "2026-01-05-news");
         assert_eq!(languages.unmarked("release-1.0"), "release-1.0");
+    }
+
+    #[test]
+    fn the_direction_is_that_of_the_script() {
+        for (tag, expected) in [
+            ("en", "ltr"),
+            ("ar", "rtl"),
+            ("he-IL", "rtl"),
+            ("FA_ir", "rtl"),
+            ("az-Arab-IR", "rtl"),
+            ("ks-Deva", "ltr"),
+            ("ja", "ltr"),
+            ("", "ltr"),
+        ] {
+            assert_eq!(direction(tag), expected, "{tag}");
+        }
     }
 }

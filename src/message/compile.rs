@@ -16,6 +16,10 @@ use crate::types::{
 /// The local part of a return path before its token.
 const BOUNCES: &str = "bounces+";
 
+/// The renderer marks the lines that go on in the next one (RFC 3676). Quoted-printable encodes their spaces, so no relay can take
+/// them away, and signatures cover them.
+const FLOWED: &str = "text/plain; charset=utf-8; format=flowed; delsp=yes";
+
 /// A letter encoded once, with holes where the recipient's parts go.
 #[derive(Clone, Debug)]
 pub struct Compiled {
@@ -112,9 +116,12 @@ impl Compiled {
         let (mut head, mut body, mut personal) = (Segments::default(), Segments::default(), Vec::new());
         let subject = headers::write(letter, mailing, &boundary, &mut head)?;
         // The last alternative is the preferred one (RFC 2046 section 5.1.4).
-        let parts = [(Part::Text, "text", "plain", &letter.text), (Part::Html, "html", "html", &letter.html)];
+        let parts = [
+            (Part::Text, "text", FLOWED, &letter.text),
+            (Part::Html, "html", "text/html; charset=utf-8", &letter.html),
+        ];
         for (part, name, kind, content) in parts {
-            body.push(&format!("--{boundary}\r\nContent-Type: text/{kind}; charset=utf-8\r\n"));
+            body.push(&format!("--{boundary}\r\nContent-Type: {kind}\r\n"));
             body.push("Content-Transfer-Encoding: quoted-printable\r\n\r\n");
             quoted_printable(content, &mut body, |field| Personal::number(&mut personal, part, field))
                 .map_err(|_| ComposeError::Slot { part: name })?;

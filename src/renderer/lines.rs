@@ -1,6 +1,9 @@
 //! Blocks of lines inside containers: margins of quotes and lists, and the empty lines between blocks.
 
-use super::wrap::{COLUMNS, width};
+use super::wrap::{COLUMNS, flow, width, wrap};
+
+/// What stands before each line of a quote.
+pub(super) const QUOTE: &str = "> ";
 
 /// However deep a quote is, its lines keep this many columns.
 const NARROWEST: usize = 24;
@@ -48,8 +51,27 @@ impl Lines {
         COLUMNS.saturating_sub(margin).max(NARROWEST)
     }
 
+    /// Whether no container is open.
+    pub fn is_top(&self) -> bool {
+        self.margins.is_empty()
+    }
+
+    /// Writes a paragraph as [`Lines::block`] does. In lists it is not flowed: what stands before each line would get into the text.
+    pub fn paragraph(&mut self, text: &str) {
+        let lines = if self.margins.iter().all(|margin| margin.rest == QUOTE) {
+            flow(text, self.columns())
+        } else {
+            wrap(text, self.columns())
+        };
+        self.write(lines);
+    }
+
     /// Writes lines below what stands there, after an empty line unless the list is tight.
     pub fn block(&mut self, lines: Vec<String>) {
+        self.write(lines.into_iter().map(|line| line.trim_end().to_owned()).collect());
+    }
+
+    fn write(&mut self, lines: Vec<String>) {
         // Containers that nothing was written in yet begin on this block's first line.
         let begins = self.margins.iter().position(|margin| margin.marker.is_some()).unwrap_or(self.margins.len());
         let within = begins.checked_sub(1).and_then(|outer| self.margins.get(outer)).map(|margin| margin.kind);
@@ -79,12 +101,32 @@ impl Lines {
     fn put(&mut self, margin: &str, line: &str) {
         let blank = line.trim().is_empty();
         if !(blank && self.blank) {
+            let (quotes, margin) = quotes(margin);
             // A no-break space has done its work once lines are broken.
-            self.out.push_str(format!("{margin}{line}").replace('\u{A0}', " ").trim_end());
+            let text = format!("{margin}{line}").replace('\u{A0}', " ");
+            self.out.push_str(&quotes);
+            // Nobody is quoted here.
+            if quotes.is_empty() && text.starts_with('>') {
+                self.out.push(' ');
+            }
+            self.out.push_str(if blank { text.trim_end() } else { &text });
+            if blank && text.trim_end().is_empty() {
+                self.out.truncate(self.out.trim_end_matches(' ').len());
+            }
             self.out.push('\n');
         }
         self.blank = blank;
     }
+}
+
+/// The quotes at the start of a margin as RFC 3676 section 4.5 has them, without spaces between, and the rest of the margin.
+fn quotes(margin: &str) -> (String, &str) {
+    let mut rest = margin;
+    let mut depth = 0;
+    while let Some(after) = rest.strip_prefix(QUOTE) {
+        (rest, depth) = (after, depth + 1);
+    }
+    (if depth == 0 { String::new() } else { format!("{} ", ">".repeat(depth)) }, rest)
 }
 
 #[cfg(test)]

@@ -1,8 +1,18 @@
 //! What each mail says: one struct for each directory of `templates/email/`, which holds `subject.txt`, `body.txt` and `body.html`.
 
+#[cfg(test)]
+mod contrast;
+mod cut;
+mod fit;
+mod furnish;
+mod inline;
+
+pub use fit::Fit;
+
 use serde::Serialize;
 
-use super::{TemplateError, Templates, without_slots};
+use super::{TemplateError, Templates, one_line, without_slots};
+use crate::issue::direction;
 
 /// Subject and bodies with the slots of [`crate::message`] in them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +26,7 @@ pub struct Rendered {
 }
 
 /// `email/digest/`.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct DigestMail {
     /// Title of the newsletter.
     pub newsletter: String,
@@ -34,15 +44,21 @@ pub struct DigestMail {
     pub unsubscribe: String,
     /// URL with the slot [`crate::message::PREFERENCES_TOKEN`] in it.
     pub preferences: String,
+    /// Where the sender lives, on one line.
+    pub postal_address: Option<String>,
+    /// The most bytes of HTML, as a mail program counts them.
+    pub limit: usize,
 }
 
 /// One issue of a digest.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug)]
 pub struct DigestIssue {
     /// Title as plain text.
     pub title: String,
     /// Absolute URL.
     pub url: String,
+    /// BCP 47 tag.
+    pub language: String,
     /// The date for people.
     pub date_words: String,
     /// Names.
@@ -68,17 +84,105 @@ pub struct ConfirmationMail {
     pub cadence: String,
     /// URL with the slot [`crate::message::CONFIRM_TOKEN`] in it.
     pub confirm: String,
+    /// Where the sender lives, on one line.
+    pub postal_address: Option<String>,
+}
+
+/// What the templates of a digest are given.
+#[derive(Serialize)]
+struct Context<'m> {
+    newsletter: &'m str,
+    language: &'m str,
+    direction: &'static str,
+    home: &'m str,
+    cadence: &'m str,
+    correction: bool,
+    issues: Vec<IssueContext<'m>>,
+    unsubscribe: &'m str,
+    preferences: &'m str,
+    postal_address: Option<&'m str>,
+    /// The style sheet of the contents, where it is not in their elements.
+    content_style: &'m str,
+}
+
+#[derive(Serialize)]
+struct IssueContext<'m> {
+    title: &'m str,
+    url: &'m str,
+    language: &'m str,
+    direction: &'static str,
+    date_words: &'m str,
+    authors: &'m [String],
+    summary: &'m str,
+    html: String,
+    text: &'m str,
+    /// Name of the anchor before it.
+    anchor: String,
+    /// It ends early.
+    cut: bool,
+}
+
+impl<'m> Context<'m> {
+    /// The contents are still to come.
+    fn new(mail: &'m DigestMail, content_style: &'m str) -> Self {
+        let DigestMail {
+            newsletter,
+            language,
+            home,
+            cadence,
+            correction,
+            issues,
+            unsubscribe,
+            preferences,
+            postal_address,
+            limit: _,
+        } = mail;
+        let issues = issues.iter().zip(1..).map(|(issue, number)| IssueContext::new(issue, number)).collect();
+        Self {
+            newsletter,
+            language,
+            direction: direction(language),
+            home,
+            cadence,
+            correction: *correction,
+            issues,
+            unsubscribe,
+            preferences,
+            postal_address: postal_address.as_deref(),
+            content_style,
+        }
+    }
+}
+
+impl<'m> IssueContext<'m> {
+    fn new(issue: &'m DigestIssue, number: usize) -> Self {
+        let DigestIssue { title, url, language, date_words, authors, summary, html: _, text } = issue;
+        Self {
+            title,
+            url,
+            language,
+            direction: direction(language),
+            date_words,
+            authors,
+            summary,
+            html: String::new(),
+            text,
+            anchor: format!("issue-{number}"),
+            cut: false,
+        }
+    }
 }
 
 impl DigestIssue {
     /// Only the mail's own URL has a slot: a title that forges one would put a token where content wants it.
     fn cleaned(&self) -> Self {
-        let Self { title, url, date_words, authors, summary, html, text } = self;
+        let Self { title, url, language, date_words, authors, summary, html, text } = self;
         Self {
-            title: without_slots(title),
+            title: one_line(&without_slots(title)),
             url: without_slots(url),
+            language: without_slots(language),
             date_words: without_slots(date_words),
-            authors: authors.iter().map(|author| without_slots(author)).collect(),
+            authors: authors.iter().map(|author| one_line(&without_slots(author))).collect(),
             summary: without_slots(summary),
             html: without_slots(html),
             text: without_slots(text),
@@ -87,12 +191,23 @@ impl DigestIssue {
 }
 
 impl DigestMail {
-    /// Renders the mail.
+    /// Renders the mail, and says how its HTML came to its size.
     ///
     /// # Errors
     /// When an overriding template names something that the mail has not.
-    pub fn render(&self, templates: &Templates) -> Result<Rendered, TemplateError> {
-        let Self { newsletter, language, home, cadence, correction, issues, unsubscribe, preferences } = self;
+    pub fn render(&self, templates: &Templates) -> Result<(Rendered, Fit), TemplateError> {
+        let Self {
+            newsletter,
+            language,
+            home,
+            cadence,
+            correction,
+            issues,
+            unsubscribe,
+            preferences,
+            postal_address,
+            limit,
+        } = self;
         let mail = Self {
             correction: *correction,
             newsletter: without_slots(newsletter),
@@ -102,8 +217,23 @@ impl DigestMail {
             issues: issues.iter().map(DigestIssue::cleaned).collect(),
             unsubscribe: unsubscribe.clone(),
             preferences: preferences.clone(),
+            postal_address: postal_address.as_deref().map(without_slots),
+            limit: *limit,
         };
-        render("digest", &mail, templates)
+        let (html, fit) = fit::html(&mail, templates)?;
+        let mut mail = mail;
+        for (at, (kept, all)) in fit.cut.iter().zip(&fit.words) {
+            if let Some(issue) = mail.issues.get_mut(*at) {
+                issue.text = cut::text(issue.text.trim(), *kept, *all);
+            }
+        }
+        let mut context = Context::new(&mail, "");
+        for (at, issue) in context.issues.iter_mut().enumerate() {
+            issue.cut = fit.cut.contains(&at);
+        }
+        let part = |file: &str| templates.render(&format!("email/digest/{file}"), &context);
+        let rendered = Rendered { subject: one_line(&part("subject.txt")?), html, text: stuffed(&part("body.txt")?) };
+        Ok((rendered, fit))
     }
 }
 
@@ -113,119 +243,38 @@ impl ConfirmationMail {
     /// # Errors
     /// When an overriding template names something that the mail has not.
     pub fn render(&self, templates: &Templates) -> Result<Rendered, TemplateError> {
-        let Self { newsletter, language, home, cadence, confirm } = self;
+        let Self { newsletter, language, home, cadence, confirm, postal_address } = self;
+        #[derive(Serialize)]
+        struct Whole {
+            #[serde(flatten)]
+            mail: ConfirmationMail,
+            direction: &'static str,
+            content_style: &'static str,
+        }
         let mail = Self {
             newsletter: without_slots(newsletter),
             language: without_slots(language),
             home: without_slots(home),
             cadence: without_slots(cadence),
             confirm: confirm.clone(),
+            postal_address: postal_address.as_deref().map(without_slots),
         };
-        render("confirmation", &mail, templates)
+        let context = Whole { direction: direction(&mail.language), mail, content_style: "" };
+        let part = |file: &str| templates.render(&format!("email/confirmation/{file}"), &context);
+        let html = inline::document(&part("body.html")?, "email/confirmation/body.html")?;
+        // A subject is one line, whatever a title holds.
+        Ok(Rendered { subject: one_line(&part("subject.txt")?), html, text: stuffed(&part("body.txt")?) })
     }
 }
 
-fn render(name: &str, context: impl Serialize, templates: &Templates) -> Result<Rendered, TemplateError> {
-    let part = |file: &str| templates.render(&format!("email/{name}/{file}"), &context);
-    // A subject is one line, whatever a title holds.
-    let subject = part("subject.txt")?.split_whitespace().collect::<Vec<_>>().join(" ");
-    Ok(Rendered { subject, html: part("body.html")?, text: part("body.txt")? })
+/// Text as `format=flowed` has it on the wire: a line that begins with a space, or like the start of a mailbox entry, has one more
+/// before it (RFC 3676 section 4.4).
+pub(super) fn stuffed(text: &str) -> String {
+    let line = |line: &str| {
+        if line.starts_with([' ']) || line.starts_with("From ") { format!(" {line}") } else { line.to_owned() }
+    };
+    text.split_inclusive('\n').map(line).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::message::{CONFIRM_TOKEN, PREFERENCES_TOKEN, UNSUBSCRIBE_TOKEN};
-
-    fn issue(title: &str) -> DigestIssue {
-        DigestIssue {
-            title: title.to_owned(),
-            url: "https://news.example.org/march/?a&b".to_owned(),
-            date_words: "12 March 2026".to_owned(),
-            authors: vec!["A".to_owned(), "B".to_owned()],
-            summary: "Summary".to_owned(),
-            html: "<p>Content</p>".to_owned(),
-            text: "Content\n".to_owned(),
-        }
-    }
-
-    fn digest(issues: Vec<DigestIssue>) -> Rendered {
-        let mail = DigestMail {
-            correction: false,
-            newsletter: "News & <Views>".to_owned(),
-            language: "en".to_owned(),
-            home: "https://news.example.org/".to_owned(),
-            cadence: "Weekly".to_owned(),
-            issues,
-            unsubscribe: format!("https://news.example.org/unsubscribe/{UNSUBSCRIBE_TOKEN}"),
-            preferences: format!("https://news.example.org/preferences/{PREFERENCES_TOKEN}"),
-        };
-        mail.render(&Templates::load(None).unwrap()).unwrap()
-    }
-
-    #[test]
-    fn a_digest_of_one_issue_is_that_issue() {
-        let mail = digest(vec![issue("March & April")]);
-        assert_eq!(mail.subject, "March & April");
-        assert!(mail.html.contains("March &amp; April") && mail.html.contains("<p>Content</p>"));
-        assert!(mail.html.contains("News &amp; &lt;Views&gt;") && !mail.html.contains("In this mail"));
-        assert!(
-            mail.text.contains(
-                "March & April\n=============\n12 March 2026, A, B\nhttps://news.example.org/march/?a&b\n\nContent\n"
-            ),
-            "{}",
-            mail.text
-        );
-        assert!(
-            !mail.text.contains("\n\n\n") && mail.text.lines().all(|line| line == line.trim_end()),
-            "{}",
-            mail.text
-        );
-    }
-
-    #[test]
-    fn a_digest_of_several_has_a_table_of_contents() {
-        let mail = digest(vec![issue("February"), issue("March"), issue("April")]);
-        assert_eq!(mail.subject, "News & <Views>: April and 2 more");
-        assert!(mail.html.contains("In this mail"));
-        assert!(
-            mail.text.contains("In this mail:\n\n- February, 12 March 2026\n- March, 12 March 2026\n"),
-            "{}",
-            mail.text
-        );
-        assert!(!mail.text.contains("\n\n\n"), "{}", mail.text);
-    }
-
-    #[test]
-    fn only_the_links_of_the_footer_have_a_slot() {
-        let mut forged = issue(UNSUBSCRIBE_TOKEN);
-        forged.authors = vec![UNSUBSCRIBE_TOKEN.to_owned()];
-        forged.summary = UNSUBSCRIBE_TOKEN.to_owned();
-        forged.html = UNSUBSCRIBE_TOKEN.to_owned();
-        forged.text = UNSUBSCRIBE_TOKEN.to_owned();
-        let mail = digest(vec![forged]);
-        assert!(!mail.subject.contains(['\u{E000}', '\u{E001}']));
-        for part in [mail.html, mail.text] {
-            assert_eq!(part.matches('\u{E000}').count(), 2, "{part}");
-            assert!(part.contains(&format!("https://news.example.org/unsubscribe/{UNSUBSCRIBE_TOKEN}")), "{part}");
-            assert!(part.contains(&format!("https://news.example.org/preferences/{PREFERENCES_TOKEN}")), "{part}");
-        }
-    }
-
-    #[test]
-    fn a_confirmation_has_the_link_as_a_button_and_as_text() {
-        let confirm = format!("https://news.example.org/confirm/{CONFIRM_TOKEN}");
-        let mail = ConfirmationMail {
-            newsletter: format!("News{CONFIRM_TOKEN}"),
-            language: "en".to_owned(),
-            home: "https://news.example.org/".to_owned(),
-            cadence: "Weekly".to_owned(),
-            confirm: confirm.clone(),
-        };
-        let mail = mail.render(&Templates::load(None).unwrap()).unwrap();
-        // The button, and the link with its text.
-        assert_eq!(mail.html.matches(&confirm).count(), 3);
-        assert!(mail.text.contains(&format!("\n{confirm}\n")), "{}", mail.text);
-        assert!(mail.subject.contains("Newsconfirm"), "{}", mail.subject);
-    }
-}
+mod tests;

@@ -1,6 +1,9 @@
 //! What each web page shows: one struct for each template of `templates/web/`.
 
 mod article;
+mod preview;
+
+pub use preview::{PreviewPage, PreviewedIssue, in_words};
 
 use serde::Serialize;
 

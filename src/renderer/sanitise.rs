@@ -155,6 +155,10 @@ pub(super) fn clean(html: &str, audience: Audience, links: &Links, assets: &Asse
         .url_schemes(urls::LINK_SCHEMES.iter().copied().chain([urls::DOCUMENT.trim_end_matches(':')]).collect())
         .link_rel(None)
         .attribute_filter(filter(audience, links, assets));
+    if mail {
+        // The renderer of a mail makes anchors of those that are linked to, and drops the others.
+        builder.add_generic_attributes(["id"]);
+    }
     if audience == Audience::Web {
         builder
             .add_generic_attributes(["id"])
@@ -267,7 +271,7 @@ mod tests {
             cleaned(html, Audience::Feed),
             format!("<a href=\"{issue}\">l</a><img src=\"{files}\"><details><summary>s</summary>d</details>")
         );
-        assert_eq!(cleaned(html, Audience::Mail), format!("<a href=\"{issue}\">l</a><img src=\"{files}\">sd"));
+        assert_eq!(cleaned(html, Audience::Mail), format!("<a id=\"x\" href=\"{issue}\">l</a><img src=\"{files}\">sd"));
     }
 
     #[test]

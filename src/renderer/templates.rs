@@ -6,7 +6,7 @@ use std::path::Path;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
-use super::wrap::{COLUMNS, underlined, wrap};
+use super::wrap::{COLUMNS, flow, underlined};
 use crate::message::field_slot;
 use crate::types::FieldName;
 
@@ -22,6 +22,7 @@ built_in![
     "email/confirmation/body.html",
     "email/confirmation/body.txt",
     "email/confirmation/subject.txt",
+    "email/content.css",
     "email/digest/body.html",
     "email/digest/body.txt",
     "email/digest/subject.txt",
@@ -38,6 +39,7 @@ built_in![
     "web/outbox.html",
     "web/search.html",
     "web/preferences.html",
+    "web/preview.html",
     "web/style.css",
     "web/favicon.svg",
     "web/subscribe.html",
@@ -195,7 +197,7 @@ fn environment() -> Environment<'static> {
         _ => minijinja::escape_formatter(out, state, value),
     });
     environment.add_function("field", field);
-    environment.add_filter("wrap", |text: String| wrap(text.trim(), COLUMNS).join("\n"));
+    environment.add_filter("wrap", |text: String| flow(text.trim(), COLUMNS).join("\n"));
     environment.add_filter("underlined", |text: String, mark: char| underlined(text.trim(), mark, COLUMNS).join("\n"));
     environment
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
 use super::guard::{self, Part};
-use super::lines::{Kind, Lines};
+use super::lines::{Kind, Lines, QUOTE};
 use super::markdown::{Markdown, inline, push_code};
 use super::raw::{self, Piece};
 use super::table::{self, Table};
@@ -87,8 +87,10 @@ struct Writer<'w> {
     code: Option<String>,
     heading: Option<usize>,
     table: Option<Table>,
-    urls: Vec<String>,
+    /// Links of this section with their numbers, which go on through the document.
+    urls: Vec<(usize, String)>,
     numbers: HashMap<String, usize>,
+    links_so_far: usize,
 }
 
 impl Writer<'_> {
@@ -139,9 +141,15 @@ impl Writer<'_> {
 
     fn start(&mut self, tag: &Tag<'_>, next: &[Event<'_>]) {
         match tag {
-            Tag::Heading { level, .. } => self.heading = Some(*level as usize),
+            Tag::Heading { level, .. } => {
+                // A reader who wants to follow a link finds it at the end of the section, not of the mail.
+                if self.lines.is_top() {
+                    self.references();
+                }
+                self.heading = Some(*level as usize);
+            }
             Tag::BlockQuote(kind) => {
-                self.container("> ".to_owned(), "> ".to_owned());
+                self.container(QUOTE.to_owned(), QUOTE.to_owned());
                 if let Some(kind) = kind {
                     self.lines.block(vec![html::alert(*kind).1.to_uppercase()]);
                 }
@@ -235,7 +243,7 @@ impl Writer<'_> {
             return;
         }
         let lines = match heading.map(|level| level.saturating_sub(self.top)) {
-            None => wrap(line.trim(), self.lines.columns()),
+            None => return self.lines.paragraph(line.trim()),
             Some(0) => underlined(line.trim(), '-', self.lines.columns()),
             Some(below) => wrap(&format!("{} {}", "#".repeat(below + 1), line.trim()), self.lines.columns()),
         };
@@ -260,19 +268,24 @@ impl Writer<'_> {
             self.line.push_str(&url);
             return;
         }
-        let next = self.urls.len() + 1;
-        let number = *self.numbers.entry(url.clone()).or_insert(next);
-        if number == next {
-            self.urls.push(url);
-        }
+        let number = match self.numbers.get(&url) {
+            Some(number) => *number,
+            None => {
+                self.links_so_far += 1;
+                self.urls.push((self.links_so_far, url.clone()));
+                self.numbers.insert(url, self.links_so_far);
+                self.links_so_far
+            }
+        };
         let gap = if text.is_empty() { "" } else { "\u{A0}" };
         self.line.truncate(self.line.trim_end().len());
         self.line.push_str(&format!("{gap}[{number}]"));
     }
 
     fn references(&mut self) {
+        self.numbers.clear();
         let urls = std::mem::take(&mut self.urls);
-        self.lines.block(urls.iter().zip(1..).map(|(url, number)| format!("[{number}] {url}")).collect());
+        self.lines.block(urls.iter().map(|(number, url)| format!("[{number}] {url}")).collect());
     }
 
     /// The texts, links and images of raw HTML; its other tags only where they break lines.
@@ -314,88 +327,4 @@ impl Writer<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::fixture::links;
-    use super::super::wrap::{COLUMNS, width};
-    use super::*;
-
-    fn text(markdown: &str) -> String {
-        write(&Markdown::read(markdown), &links())
-    }
-
-    #[test]
-    fn each_construct_has_its_plain_form() {
-        for (markdown, plain) in [
-            ("One\ntwo  \nthree\\\nfour", "One two\nthree\nfour\n"),
-            ("# A\n\nx\n\n### B `c`\n\ny", "A\n---\n\nx\n\n### B `c`\n\ny\n"),
-            ("### Releases\n\nx", "Releases\n--------\n\nx\n"),
-            ("*a* **b** ~~c~~ `d  e`", "_a_ *b* ~c~ `d e`\n"),
-            ("- a\n  - b\n    c\n  - d\n- e", "- a\n  - b c\n  - d\n- e\n"),
-            ("- a\n\n- b\n\n  c", "- a\n\n- b\n\n  c\n"),
-            ("9. a\n10. b\n    - c", "9. a\n10. b\n    - c\n"),
-            ("x\n\n- a\n\ny", "x\n\n- a\n\ny\n"),
-            ("- [x] a\n- [ ] b", "- [x] a\n- [ ] b\n"),
-            ("> a\n>\n> > b\n\nc", "> a\n>\n> > b\n\nc\n"),
-            ("> [!WARNING]\n> a", "> WARNING\n>\n> a\n"),
-            ("- > a\n  > b\n- ```\n  c\n  ```", "- > a b\n-     c\n"),
-            ("```rust\nfn a() {\n\n\n    b  \n}\n```", "    fn a() {\n\n        b\n    }\n"),
-            ("a\n\n---\n\nb", "a\n\n* * *\n\nb\n"),
-            ("a[^x] b[^x]\n\n[^x]: note\n\n    more", "a[^1] b[^1]\n\n[^1]: note\n\n    more\n"),
-            ("![A chart](a.png) ![](b.png)", "A chart\n"),
-            ("|a|b|\n|-|-:|\n|c|1|\n|d|22|", "a   b\n-  --\nc   1\nd  22\n"),
-            ("a<!-- b -->c\n\n<!-- d -->\n\ne", "ac\n\ne\n"),
-            ("", ""),
-        ] {
-            assert_eq!(text(markdown), plain, "{markdown}");
-        }
-    }
-
-    #[test]
-    fn links_are_numbered_and_listed_at_the_end() {
-        for (markdown, plain) in [
-            (
-                "[a](https://example.org/1), [b](2.md), [a again](https://example.org/1)",
-                "a [1], b [2], a again [1]\n\n[1] https://example.org/1\n[2] https://news.example.org/files/2026/03/2.md\n",
-            ),
-            ("<https://example.org/x> https://example.org/y.", "https://example.org/x https://example.org/y.\n"),
-            ("[example.org](https://example.org)", "https://example.org/\n"),
-            (
-                "<team@example.org> [write](mailto:team@example.org)",
-                "team@example.org write [1]\n\n[1] mailto:team@example.org\n",
-            ),
-            ("[![logo](a.png)](https://example.org/1)", "logo [1]\n\n[1] https://example.org/1\n"),
-            ("[a](javascript:alert(1)) [b]()", "a b\n"),
-            ("[a][r]\n\n[r]: #x", "a [1]\n\n[1] https://news.example.org/2026/march/#x\n"),
-        ] {
-            assert_eq!(text(markdown), plain, "{markdown}");
-        }
-    }
-
-    #[test]
-    fn raw_html_is_read_for_its_text() {
-        for (markdown, plain) in [
-            ("<p align=center>\n<img src=a.png alt='A &amp; B'><br>caption</p>\n\nx", "A & B\ncaption\n\nx\n"),
-            ("a <a href='b.md'>b</a> <kbd>c</kbd>", "a b [1] c\n\n[1] https://news.example.org/files/2026/03/b.md\n"),
-            ("<details><summary>More</summary>\n\n*x*\n\n</details>", "More\n\n_x_\n"),
-            ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a b\n\nc\n"),
-            ("<script>alert(1)</script>\n\n<style>p{}</style>\n\nx", "x\n"),
-        ] {
-            assert_eq!(text(markdown), plain, "{markdown}");
-        }
-    }
-
-    #[test]
-    fn lines_are_wrapped_within_their_margins() {
-        let words = "word ".repeat(40);
-        for start in ["", "> ", "- ", "12. ", "> - > "] {
-            let text = text(&format!("{start}{words}"));
-            assert!(
-                text.lines().count() > 2 && text.lines().all(|line| width(line) <= COLUMNS && line == line.trim_end()),
-                "{text}"
-            );
-            let margin = text.lines().nth(1).unwrap().split('w').next().unwrap();
-            assert_eq!(width(margin), start.len(), "{text}");
-        }
-        assert!(text(&format!("> {words}")).lines().all(|line| line.starts_with("> ")));
-    }
-}
+mod tests;

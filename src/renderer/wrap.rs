@@ -13,6 +13,12 @@ pub(super) fn width(text: &str) -> usize {
 /// Breaks a text into lines of at most `columns`. `\n` is a break that stays, other white space may become one.
 /// A word that is longer than a line, such as a URL, stays whole.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
+    flow(text, columns).into_iter().map(|line| line.trim_end().to_owned()).collect()
+}
+
+/// As [`wrap`], for `format=flowed; delsp=yes` (RFC 3676 section 4): a line that goes on in the next one ends with a space, which the
+/// reader's program takes away, after the space between two words. So programs can break lines where their window ends.
+pub(super) fn flow(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.split('\n') {
         let mut line = String::new();
@@ -22,6 +28,7 @@ pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
             for part in parts(word) {
                 let wide = width(part);
                 if used > 0 && used + space + wide > columns {
+                    line.push_str(if space > 0 { "  " } else { " " });
                     lines.push(std::mem::take(&mut line));
                     (used, space) = (0, 0);
                 }

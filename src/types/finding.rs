@@ -63,6 +63,8 @@ pub enum Rule {
     NotBuilt,
     /// Something that only a site generator understands is left out; the rest is published.
     TemplateRemains,
+    /// The mail of an issue would be longer than mail programs show: it ends early, with a link to the rest.
+    CutInMail,
     /// The path is one that is never read: a link, a submodule, an odd name.
     UnsafePath,
     /// A new issue is dated long ago: published, not mailed.
@@ -75,7 +77,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, for `--help` and for reading the wire form back.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotUtf8,
         Self::TooLarge,
         Self::BrokenFrontMatter,
@@ -86,6 +88,7 @@ impl Rule {
         Self::NeedsGenerator,
         Self::NotBuilt,
         Self::TemplateRemains,
+        Self::CutInMail,
         Self::UnsafePath,
         Self::BackDated,
         Self::Bulk,
@@ -106,6 +109,7 @@ impl Rule {
             Self::NeedsGenerator => "needs-generator",
             Self::NotBuilt => "not-built",
             Self::TemplateRemains => "template-remains",
+            Self::CutInMail => "cut-in-mail",
             Self::UnsafePath => "unsafe-path",
             Self::BackDated => "back-dated",
             Self::Bulk => "bulk",

@@ -107,7 +107,7 @@ impl Reading {
                 Ok((document, None)) => {
                     absent.insert(document.path);
                 }
-                Ok((document, Some(issue))) if issue.draft => {
+                Ok((document, Some(issue))) if issue.draft && !self.newsletter.publish_drafts => {
                     absent.insert(document.path);
                 }
                 Ok((document, Some(issue))) if issue.date > self.now && !self.newsletter.publish_future => {

@@ -17,6 +17,9 @@ use crate::types::{CadenceId, NewsletterId, Secret};
 /// Looking at a source more often than this is a busy loop.
 const SHORTEST_POLL: Duration = Duration::from_secs(1);
 
+/// A mail without content takes some kilobytes; less than this would leave nothing of an issue.
+const SMALLEST_HTML: i64 = 20_000;
+
 /// Reads `[newsletters]`.
 pub(super) fn newsletters(r: &mut Reader<'_>) -> Option<Vec<Newsletter>> {
     let names = r.names("newsletters");
@@ -41,6 +44,8 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let mut inherited = Inherited { r, both: &both };
     let language = inherited.must("language", values::language);
     let from = inherited.must("from", values::mailbox);
+    let postal_address = inherited.may("postal_address", values::line);
+    let html_limit = inherited.number("html_limit", SMALLEST_HTML..=10_000_000);
     let timezone = inherited.must("timezone", values::timezone);
     let poll = inherited.must("poll", |text| values::at_least(SHORTEST_POLL, text));
     let settle = inherited.must("settle", values::duration);
@@ -75,6 +80,8 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         dkim: identity.dkim,
         fields: fields?,
         from,
+        postal_address: postal_address?,
+        html_limit: html_limit?,
         timezone: timezone?,
         reading: reading?,
         permalink: permalink?,
@@ -83,6 +90,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         poll: poll?,
         settle: settle?,
         publish_future: publish_future?,
+        publish_drafts: false,
         caution: Caution { max_age: max_age?, max_new: max_new?, min_length: min_length? },
         feed: Limits { entries: feed_entries?, bytes: 1024 * feed_kilobytes? },
         icon: icon?,
@@ -101,6 +109,11 @@ impl<F: Fn(&str) -> (String, String)> Inherited<'_, '_, F> {
     fn must<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Option<T> {
         let (own, default) = (self.both)(key);
         self.r.must(&[&own, &default], parse)
+    }
+
+    fn may<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<T, Problem>) -> Option<Option<T>> {
+        let (own, default) = (self.both)(key);
+        self.r.may(&[&own, &default], parse)
     }
 
     fn number(&mut self, key: &str, range: std::ops::RangeInclusive<i64>) -> Option<usize> {

@@ -113,7 +113,7 @@ fn a_digest_is_these_bytes() {
     );
     assert_eq!(header, expected.replace('\n', "\r\n"));
     let expected = format!(
-        "--{boundary}\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n\
+        "--{boundary}\nContent-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\nContent-Transfer-Encoding: quoted-printable\n\n\
          Hi\n\nNo more: https://example.org/u/{token}\n\
          --{boundary}\nContent-Type: text/html; charset=utf-8\nContent-Transfer-Encoding: quoted-printable\n\n\
          <p>Hi</p><a href=3D\"https://example.org/u/=\n{token}\">no more</a>\n\
