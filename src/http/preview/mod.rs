@@ -161,7 +161,7 @@ async fn front(State(preview): State<Preview>) -> Result<Response, Error> {
                 problems: words,
                 warnings: vec![],
                 elsewhere: vec![],
-                issues: archive.iter().map(line).collect(),
+                issues: archive.iter().map(|head| line(head, &newsletter.language)).collect(),
             };
             answer(page.render(preview.web.templates())?, PAGE)
         }
