@@ -5,6 +5,7 @@
 //! `TIDINGS_TEST_LONG=1 cargo test --release --test it engine:: -- --test-threads 2 --nocapture`.
 
 mod disk;
+mod doubt;
 
 mod kill;
 mod postgres;
