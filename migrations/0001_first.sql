@@ -241,7 +241,8 @@ CREATE TABLE batch (
 -- Finds what can be leased and whether all is done. Renewing a lease changes none of these columns.
 CREATE INDEX batch_by_mailing ON batch (mailing_id, state, due_at);
 
--- The ledger: what happened, attempt by attempt. Rows are only added.
+-- The ledger: what happened, attempt by attempt. Rows are only added; only a `held` is overwritten when an operator settles it: by
+-- `accepted` when the relay turns out to have it, by `released` when it is to be sent again.
 --
 -- Step 0 says that the message was handed to the relay's connection, step 1 what came of it. A step 0 without its step 1 is in
 -- flight or in doubt. At most one step 1 of a subscriber is final: accepted, refused, skipped or held.
@@ -251,7 +252,7 @@ CREATE TABLE delivery (
     subscriber_id TEXT   NOT NULL,
     attempt       BIGINT NOT NULL,  -- from 1
     step          BIGINT NOT NULL,
-    event         TEXT   NOT NULL,  -- handed; accepted, deferred, refused, skipped, held
+    event         TEXT   NOT NULL,  -- handed; accepted, deferred, refused, skipped, held, released
     at            BIGINT NOT NULL,
     epoch         BIGINT NOT NULL,  -- of the lease under which it was written
     code          BIGINT,           -- the relay's reply

@@ -3,6 +3,7 @@
 
 mod check;
 mod config;
+mod doubt;
 mod health;
 mod issues;
 mod mailings;
@@ -67,6 +68,9 @@ enum Verb {
     /// Pause an open mailing, or resume a paused one.
     #[command(flatten)]
     Mailings(mailings::Mailings),
+    /// List and settle messages of which nobody knows whether the relay took them.
+    #[command(subcommand)]
+    Doubt(doubt::Doubts),
     /// Print the effective configuration, secrets masked.
     Config(config::ShowConfig),
     /// Create the database or bring it up to date, and exit.
@@ -116,6 +120,7 @@ async fn run(verb: Verb, config: Config, json: bool) -> anyhow::Result<ExitCode>
         Verb::Schedule(verb) => verb.run(&config, json),
         Verb::Issues(verb) => verb.run(config).await,
         Verb::Mailings(verb) => verb.run(config).await,
+        Verb::Doubt(verb) => verb.run(config, json).await,
         Verb::Config(verb) => verb.run(&config, json),
         Verb::Migrate(verb) => verb.run(config).await,
         Verb::Health(verb) => verb.run(&config).await,

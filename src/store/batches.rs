@@ -290,6 +290,6 @@ pub(super) fn ineligible(removed: bool, suppressed: Option<String>, state: Optio
 }
 
 /// A span as the database's clock counts.
-fn millis(span: Duration) -> i64 {
+pub(super) fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 2)
 }

@@ -6,6 +6,7 @@
 mod batches;
 mod books;
 mod decisions;
+mod doubts;
 mod fault;
 mod install;
 mod issues;

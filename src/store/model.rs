@@ -7,7 +7,9 @@ use crate::delivery::books::Books;
 use crate::issue::Revision;
 use crate::issue::news::Mail;
 use crate::message::Letter;
-use crate::types::{Bucket, CadenceId, Finding, IssueId, MailingId, NewsletterId, NodeId, Slug, SubscriberId};
+use crate::types::{
+    Bucket, CadenceId, EmailAddress, Finding, IssueId, MailingId, NewsletterId, NodeId, Slug, SubscriberId,
+};
 
 /// What the watcher knew of a newsletter's source when it last read it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -327,3 +329,45 @@ pub enum Closed {
 /// A write was refused because the lease is another node's now. Stop at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseLost;
+
+/// A message that was handed to the relay and has no recorded reply: it may have been delivered.
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    /// The subscriber's bucket.
+    pub bucket: Bucket,
+    /// The mailing.
+    pub mailing: MailingId,
+    /// The subscriber.
+    pub subscriber: SubscriberId,
+    /// The subscriber's address; `None` once it is erased.
+    pub address: Option<EmailAddress>,
+    /// Number of the attempt.
+    pub attempt: u32,
+    /// When it was handed.
+    pub handed_at: DateTime<Utc>,
+    /// What became of it.
+    pub state: DoubtState,
+}
+
+/// What became of a doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DoubtState {
+    /// On the wire now, or left by a node that died: the next owner of the batch decides.
+    Open,
+    /// Kept from resending, by the policy or because it was in doubt too often.
+    Held,
+    /// An operator had it sent again; it waits for its turn.
+    Waits,
+    /// Sent again since: it may have been delivered twice.
+    SentAgain,
+}
+
+/// How an operator settles a doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// The relay has it; with the evidence, for the ledger.
+    Delivered(String),
+    /// Send it again: same Message-ID, same bytes.
+    Resend,
+}

@@ -117,12 +117,18 @@ impl TestApp {
 
     /// A fresh install with more lines for its configuration file.
     pub async fn start_with(backend: Backend, extra: &str) -> Option<Self> {
+        let database = match backend {
+            Backend::Sqlite => None,
+            Backend::Postgres => Some(postgres::fresh_database("").await?),
+        };
+        Some(Self::start_on(database, extra).await)
+    }
+
+    /// The same on a database of the test's choice; without one, on a file.
+    pub async fn start_on(database: Option<String>, extra: &str) -> Self {
         let directory = TempDir::new().unwrap();
         std::fs::create_dir(directory.path().join("issues")).unwrap();
-        let database = match backend {
-            Backend::Sqlite => format!("sqlite:{}", directory.path().join("tidings.db").display()),
-            Backend::Postgres => postgres::fresh_database("").await?,
-        };
+        let database = database.unwrap_or_else(|| format!("sqlite:{}", directory.path().join("tidings.db").display()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut app = Self {
@@ -137,7 +143,7 @@ impl TestApp {
         };
         app.write_config();
         app.run(listener).await;
-        Some(app)
+        app
     }
 
     pub fn path(&self, name: &str) -> PathBuf {

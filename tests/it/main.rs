@@ -7,8 +7,8 @@ mod bad_input;
 mod command_line;
 mod content;
 mod delivery;
+mod engine;
 mod harness;
-mod kill;
 mod malicious;
 mod pages;
 mod publishing;
@@ -20,8 +20,12 @@ mod transport;
 mod web;
 mod webhook;
 
+#[path = "../support/crowd.rs"]
+mod crowd;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/proxy.rs"]
+mod proxy;
 #[path = "../support/sink.rs"]
 mod sink;
 #[path = "../support/smtp.rs"]
