@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use sink::{Sink, postfix};
-use tidings::config::{self, InDoubt, Smtp, Tls};
+use tidings::config::{self, InDoubt, Protocol, Smtp, Tls};
 use tidings::delivery::Patience;
 use tidings::message::{Compiled, Letter, List, Message, Recipient, UNSUBSCRIBE_TOKEN};
 use tidings::transport::{Announced, Envelope, Transport};
@@ -85,7 +85,7 @@ fn smtp_source(load: Load) -> Duration {
 
 /// Composing and sending, without a ledger.
 async fn transport(load: Load, compiled: Arc<Compiled>) -> Duration {
-    let transport = Transport::new(&mail(load));
+    let transport = Transport::all(&mail(load)).remove(0);
     let next = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
     let mut workers = tokio::task::JoinSet::new();
@@ -166,8 +166,13 @@ fn compiled() -> Compiled {
 fn mail(load: Load) -> config::Mail {
     let second = Duration::from_secs(1);
     let relay = Smtp {
+        name: "smtp".to_owned(),
+        weight: None,
+        protocol: Protocol::Smtp,
         host: "127.0.0.1".to_owned(),
         port: load.port,
+        socket: None,
+        chunking: false,
         tls: Tls::None,
         login: None,
         connections: load.connections,
@@ -175,7 +180,7 @@ fn mail(load: Load) -> config::Mail {
         timeout: Duration::from_secs(30),
     };
     config::Mail {
-        transport: config::Transport::Smtp(relay),
+        transport: config::Transport::Smtp(vec![relay]),
         in_doubt: InDoubt::Resend,
         patience: Patience { first: second, most: second, period: second },
     }

@@ -167,7 +167,7 @@ impl App {
     pub fn sender(&self, stop: watch::Receiver<bool>) -> anyhow::Result<Sender> {
         Ok(Sender {
             store: self.store.clone(),
-            transport: Transport::new(&self.config.mail),
+            transport: Transport::all(&self.config.mail).remove(0),
             in_doubt: self.config.mail.in_doubt,
             patience: self.config.mail.patience,
             clock: self.clock.clone(),

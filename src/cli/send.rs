@@ -33,7 +33,9 @@ impl Send {
     pub async fn run(&self, config: Config) -> anyhow::Result<ExitCode> {
         let address = EmailAddress::parse(&self.test).context("--test takes a mail address")?;
         let message = self.message(&config, address).await?;
-        deliver(&Transport::new(&config.mail), &message).await?;
+        let newsletter = output::newsletter(&config, self.newsletter.as_deref())?;
+        let transport = Transport::all(&config.mail).into_iter().find(|relay| relay.serves(&newsletter.relays));
+        deliver(&transport.context("the newsletter has no relay")?, &message).await?;
         println!("sent to {} as {}", message.to.expose(), message.message_id);
         Ok(ExitCode::SUCCESS)
     }

@@ -18,7 +18,9 @@ use std::path::{Path, PathBuf};
 
 pub use environment::log_filter;
 pub use error::{ConfigError, Origin};
-pub use model::{Cadence, Database, InDoubt, Mail, Newsletter, Server, Smtp, Source, SourcePlace, Tls, Transport};
+pub use model::{
+    Cadence, Database, InDoubt, Login, Mail, Newsletter, Protocol, Server, Smtp, Source, SourcePlace, Tls, Transport,
+};
 
 use reader::Reader;
 use settings::Settings;

@@ -48,27 +48,66 @@ pub struct Mail {
 pub enum Transport {
     /// Write `.eml` files into a directory: for trying things out, and for `send --test`.
     Outbox(PathBuf),
-    /// Hand mail to a relay.
-    Smtp(Smtp),
+    /// Hand mail to relays. At least one; the one of `[mail.smtp]` first, then in the order of their names.
+    Smtp(Vec<Smtp>),
 }
 
-/// `[mail.smtp]`
+/// `[mail.smtp]`, or `[mail.relays.NAME]` over it.
 #[derive(Clone, Debug)]
 pub struct Smtp {
+    /// `smtp` for the relay of `[mail.smtp]`, else the NAME.
+    pub name: String,
+    /// Its share of the mail, by the sum of all; `None` where relays take what they can.
+    pub weight: Option<u32>,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// Host name of the relay; also the name its certificate must have.
     pub host: String,
     /// Port.
     pub port: u16,
+    /// A Unix socket, in place of host and port.
+    pub socket: Option<PathBuf>,
     /// How the connection is encrypted.
     pub tls: Tls,
-    /// User and password for AUTH.
-    pub login: Option<(String, Secret)>,
+    /// How to log in, if at all.
+    pub login: Option<Login>,
+    /// Send contents by BDAT where CHUNKING is offered.
+    pub chunking: bool,
     /// How many connections a sender keeps, at most.
     pub connections: usize,
     /// The name said in EHLO.
     pub hello: String,
-    /// Deadline for connecting and for the answer to each command; the final dot has 600 s (RFC 5321 section 4.5.3.2).
+    /// The longest wait for a connection and for the answer to a command, where RFC 5321 section 4.5.3.2 does not ask for
+    /// less; the answer to a content has 600 s whatever stands here.
     pub timeout: Duration,
+}
+
+/// `mail.smtp.protocol`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// SMTP (RFC 5321): the relay takes responsibility, and may report a failure later.
+    Smtp,
+    /// LMTP (RFC 2033): the server answers for the mailbox.
+    Lmtp,
+}
+
+/// How we log in at a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// AUTH PLAIN or LOGIN.
+    Password {
+        /// User.
+        user: String,
+        /// Password.
+        password: Secret,
+    },
+    /// AUTH XOAUTH2.
+    Token {
+        /// User.
+        user: String,
+        /// The file with the access token, read at each login: something else keeps it fresh.
+        path: PathBuf,
+    },
 }
 
 /// `mail.smtp.tls`
@@ -104,6 +143,8 @@ pub struct Newsletter {
     pub language: String,
     /// `From` of its mail.
     pub from: Mailbox,
+    /// Names of the relays that its mail goes over; empty for all.
+    pub relays: Vec<String>,
     /// `Reply-To` of its mail.
     pub reply_to: Option<EmailAddress>,
     /// Envelope sender of its mail: where bounces go. The address of `from` unless set.

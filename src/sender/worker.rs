@@ -126,7 +126,7 @@ impl Worker {
             // No reply to a content that went out: it stays `handed` in the ledger, in doubt, for the next lease.
             if let (Some(parcel), Some(reply)) = (flying.take(), content) {
                 *accepted += u64::from(reply.code == 250);
-                let (event, next) = self.after_content(&parcel.pending, reply).await;
+                let (event, next) = self.after_content(&parcel.pending, connection.answers_for(), reply).await;
                 entries.push(entry(&parcel.pending, event));
                 leave |= matches!(next, Next::Leave);
             }
@@ -198,12 +198,12 @@ impl Worker {
     }
 
     /// What the answer to a content means for the ledger, and for the session.
-    async fn after_content(&self, pending: &Pending, reply: Reply) -> (Event, Next) {
+    async fn after_content(&self, pending: &Pending, phase: Phase, reply: Reply) -> (Event, Next) {
         let now = self.clock.now();
         if reply.code == 250 {
             return (Event::Accepted(reply), Next::GoOn);
         }
-        match self.decide(pending, Phase::Content, &reply) {
+        match self.decide(pending, phase, &reply) {
             Outcome::Accepted => (Event::Accepted(reply), Next::GoOn),
             Outcome::Deferred { retry_at } => (Event::Deferred { retry_at, reply }, Next::GoOn),
             Outcome::Refused { suppress } => (Event::Refused { suppress, reply }, Next::GoOn),

@@ -115,13 +115,37 @@ pub enum TransportError {
 }
 
 impl Transport {
-    /// The transport that the configuration names. Nothing is opened yet.
+    /// Every way for mail to leave that the configuration names: the outbox, or each relay. Nothing is opened yet.
     #[must_use]
-    pub fn new(config: &config::Mail) -> Self {
+    pub fn all(config: &config::Mail) -> Vec<Self> {
         match &config.transport {
-            config::Transport::Outbox(directory) => Self::Outbox(Outbox::new(directory)),
-            config::Transport::Smtp(relay) => Self::Smtp(smtp::Relay::new(relay)),
+            config::Transport::Outbox(directory) => vec![Self::Outbox(Outbox::new(directory))],
+            config::Transport::Smtp(relays) => relays.iter().map(smtp::Relay::new).map(Self::Smtp).collect(),
         }
+    }
+
+    /// Its name in the configuration.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Outbox(_) => "outbox",
+            Self::Smtp(relay) => &relay.config().name,
+        }
+    }
+
+    /// Its share of the mail, beside those of other relays.
+    #[must_use]
+    pub fn weight(&self) -> Option<u32> {
+        match self {
+            Self::Outbox(_) => None,
+            Self::Smtp(relay) => relay.config().weight,
+        }
+    }
+
+    /// Whether it is for a newsletter that names these relays, or none.
+    #[must_use]
+    pub fn serves(&self, relays: &[String]) -> bool {
+        matches!(self, Self::Outbox(_)) || relays.is_empty() || relays.iter().any(|name| name == self.name())
     }
 
     /// How many connections a sender may keep.
@@ -130,7 +154,7 @@ impl Transport {
         match self {
             // The disk is the bottleneck, and one writer keeps it busy.
             Self::Outbox(_) => 1,
-            Self::Smtp(relay) => relay.connections(),
+            Self::Smtp(relay) => relay.config().connections,
         }
     }
 
@@ -157,6 +181,15 @@ impl Connection {
         match self {
             Self::Outbox(connection) => connection.round(content, next).await,
             Self::Smtp(connection) => connection.round(content, next).await,
+        }
+    }
+
+    /// What the answer to a content is about: the relay, or with LMTP the recipient's mailbox.
+    #[must_use]
+    pub fn answers_for(&self) -> Phase {
+        match self {
+            Self::Outbox(_) => Phase::Content,
+            Self::Smtp(connection) => connection.answers_for(),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufStream};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufStream};
 use tokio::net::TcpStream;
 
 use super::{Action, Committed, Event, Record, Said, Script, Verdict};
@@ -56,7 +56,9 @@ impl Session {
             let line = self.line().await?;
             let verb = line.split([' ', ':']).next().unwrap_or_default().to_ascii_uppercase();
             match verb.as_str() {
-                "EHLO" => self.hello().await?,
+                "EHLO" if !self.script.lmtp => self.hello().await?,
+                "LHLO" if self.script.lmtp => self.hello().await?,
+                "BDAT" if self.script.chunking => self.chunk(&line).await?,
                 "STARTTLS" if self.script.starttls.is_some() => self.starttls().await?,
                 "AUTH" if self.script.login.is_some() => self.auth(&line).await?,
                 "MAIL" if self.script.login.is_some() && !self.authenticated => self.say("530 5.7.0 log in").await?,
@@ -81,6 +83,9 @@ impl Session {
         let mut offers = vec!["peer.example".to_owned(), "SIZE 10000000".to_owned()];
         if self.script.pipelining {
             offers.push("PIPELINING".to_owned());
+        }
+        if self.script.chunking {
+            offers.push("CHUNKING".to_owned());
         }
         if self.script.starttls.is_some() && !self.encrypted {
             offers.push("STARTTLS".to_owned());
@@ -111,6 +116,14 @@ impl Session {
         let (_, user, password) = self.script.login.clone().unwrap();
         let right = match line.split(' ').collect::<Vec<_>>().as_slice() {
             [_, "PLAIN", response] => unbase64(response) == format!("\0{user}\0{password}"),
+            [_, "XOAUTH2", response] => {
+                let right = unbase64(response) == format!("user={user}\u{1}auth=Bearer {password}\u{1}\u{1}");
+                if !right {
+                    self.say("334 eyJzdGF0dXMiOiI0MDEifQ==").await?;
+                    assert_eq!(self.line().await?, "");
+                }
+                right
+            }
             [_, "LOGIN"] => {
                 self.say("334 VXNlcm5hbWU6").await?;
                 let given = unbase64(&self.line().await?);
@@ -140,6 +153,17 @@ impl Session {
         Ok(())
     }
 
+    /// BDAT with all of a content (RFC 3030).
+    async fn chunk(&mut self, line: &str) -> Result<(), Over> {
+        let size = line.strip_prefix("BDAT ").and_then(|rest| rest.strip_suffix(" LAST")).unwrap();
+        let mut bytes = vec![0; size.parse().unwrap()];
+        self.stream.read_exact(&mut bytes).await.map_err(|_| Over)?;
+        if self.to.is_empty() {
+            return self.say("503 5.5.1 no valid recipients").await;
+        }
+        self.content(bytes).await
+    }
+
     async fn data(&mut self) -> Result<(), Over> {
         let answer = if self.to.is_empty() { "554 5.5.1 no valid recipients" } else { "354 go on" };
         if !self.respond(Said::Data, answer).await? {
@@ -156,6 +180,10 @@ impl Session {
             }
             bytes.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
         }
+        self.content(bytes).await
+    }
+
+    async fn content(&mut self, bytes: Vec<u8>) -> Result<(), Over> {
         let message = Committed { connection: self.connection, from: self.from.clone(), to: self.to.clone(), bytes };
         let action = self.action(Said::Content);
         let acted = self.act(action, "250 2.0.0 queued", Some(message), Some(Said::Content)).await;

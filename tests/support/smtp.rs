@@ -102,13 +102,25 @@ pub struct Script {
     pub implicit: Option<TlsAcceptor>,
     /// Offer AUTH with these mechanisms (`PLAIN LOGIN`), and take mail only after it.
     pub login: Option<(String, String, String)>,
+    /// Speak LMTP.
+    pub lmtp: bool,
+    /// Offer CHUNKING.
+    pub chunking: bool,
     /// See [`Script::rule`].
     pub rules: Vec<Rule>,
 }
 
 impl Default for Script {
     fn default() -> Self {
-        Self { pipelining: true, starttls: None, implicit: None, login: None, rules: Vec::new() }
+        Self {
+            pipelining: true,
+            starttls: None,
+            implicit: None,
+            login: None,
+            lmtp: false,
+            chunking: false,
+            rules: Vec::new(),
+        }
     }
 }
 

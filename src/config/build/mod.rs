@@ -3,10 +3,11 @@
 
 mod mail;
 mod newsletter;
+mod relay;
 
 use std::path::PathBuf;
 
-use super::model::{Database, Mail, Newsletter, Server};
+use super::model::{Database, Mail, Newsletter, Server, Transport};
 use super::reader::Reader;
 use super::values::{self, Problem};
 use crate::types::Secret;
@@ -28,7 +29,12 @@ pub(super) fn sections(r: &mut Reader<'_>) -> Option<Sections> {
     let mail = mail::mail(r, server.as_ref().map(|server| &server.url));
     let templates = r.may(&["templates.directory"], values::path);
     let data = r.must(&["data.directory"], values::path);
-    let newsletters = newsletter::newsletters(r);
+    // Relays that do not read make no newsletter wrong.
+    let relays: Option<Vec<&str>> = mail.as_ref().map(|mail| match &mail.transport {
+        Transport::Smtp(relays) => relays.iter().map(|relay| relay.name.as_str()).collect(),
+        Transport::Outbox(_) => Vec::new(),
+    });
+    let newsletters = newsletter::newsletters(r, relays.as_deref().filter(|names| !names.is_empty()));
     Some(Sections {
         server: server?,
         database: database?,

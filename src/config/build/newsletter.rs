@@ -15,8 +15,8 @@ use crate::types::{CadenceId, NewsletterId, Secret};
 /// Looking at a source more often than this is a busy loop.
 const SHORTEST_POLL: Duration = Duration::from_secs(1);
 
-/// Reads `[newsletters]`.
-pub(super) fn newsletters(r: &mut Reader<'_>) -> Option<Vec<Newsletter>> {
+/// Reads `[newsletters]`. `relays` are the names that `relays` may have, when mail goes to any.
+pub(super) fn newsletters(r: &mut Reader<'_>, relays: Option<&[&str]>) -> Option<Vec<Newsletter>> {
     let names = r.names("newsletters");
     if names.is_empty() {
         if !r.is_broken("newsletters") {
@@ -25,11 +25,11 @@ pub(super) fn newsletters(r: &mut Reader<'_>) -> Option<Vec<Newsletter>> {
         }
         return None;
     }
-    let read: Vec<_> = names.iter().map(|name| newsletter(r, name)).collect();
+    let read: Vec<_> = names.iter().map(|name| newsletter(r, name, relays)).collect();
     read.into_iter().collect()
 }
 
-fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
+fn newsletter(r: &mut Reader<'_>, name: &str, known: Option<&[&str]>) -> Option<Newsletter> {
     let section = format!("newsletters.{name}");
     let own = |key: &str| format!("{section}.{key}");
     // A key of the newsletter, else the same key of [defaults].
@@ -50,6 +50,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let min_length = inherited.number("min_length", 0..=1_000_000);
     let feed_entries = inherited.number("feed_entries", 1..=1000);
     let reading = reading(r, &section, timezone.unwrap_or(Tz::UTC), language.as_deref());
+    let relays = relays(r, &section, known);
     let permalink = permalink(r, &section);
     let source = source(r, &section);
     let pages = pages(r, &section);
@@ -61,6 +62,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         description: description?.unwrap_or_else(|| title.clone()),
         title,
         language: language?,
+        relays: relays?,
         reply_to: reply_to?,
         return_path: return_path?.unwrap_or_else(|| from.address().clone()),
         from,
@@ -113,6 +115,20 @@ fn reading(r: &mut Reader<'_>, newsletter: &str, timezone: Tz, language: Option<
     let only = only.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect();
     let languages = languages(r, newsletter, language);
     Some(Reading { timezone, date_keys: date_keys?, date_sources: date_sources?, only, languages: languages? })
+}
+
+/// Names of relays. While mail goes to the outbox, any will do.
+fn relays(r: &mut Reader<'_>, newsletter: &str, known: Option<&[&str]>) -> Option<Vec<String>> {
+    let own = format!("{newsletter}.relays");
+    let names = r.list(&[&own, "defaults.relays"], values::line)?;
+    let stranger = known.and_then(|known| names.iter().find(|name| !known.contains(&name.as_str())));
+    if let (Some(stranger), Some(found), Some(known)) = (stranger, r.find(&[&own, "defaults.relays"]), known) {
+        let what = format!("names {stranger:?}, which is no relay");
+        let remedy = format!("Relays are {}: write some of them, or [] for all.", known.join(", "));
+        r.refuse(found, Problem::new(&what, None, remedy));
+        return None;
+    }
+    Some(names)
 }
 
 fn languages(r: &mut Reader<'_>, newsletter: &str, own: Option<&str>) -> Option<Languages> {

@@ -174,6 +174,30 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
              as news.example.org, or its address as [192.0.2.1].",
         ),
         (
+            "mail = { transport = \"smtp\", smtp = { tls = \"starttls\" }, relays.smtp.host = \"a.example.org\", \
+             relays.bulk = { weight = 0, username = \"me\" } }",
+            "my.toml:1:66: mail.relays.smtp: a relay cannot have this name. Give it another name; that one means the relay of \
+             [mail.smtp].\n\
+             my.toml:1:102: mail.relays.bulk.host: the key is missing. Write host = \"smtp.example.org\" in \
+             [mail.relays.bulk].\n\
+             my.toml:1:120: mail.relays.bulk.weight: 0 is not in 1-1000000. Write a whole number in that range.\n\
+             my.toml:1:134: mail.relays.bulk.username: \"me\" has no password. Set \
+             TIDINGS_MAIL__RELAYS__BULK__PASSWORD_FILE to a file that holds it, or remove the user.",
+        ),
+        (
+            "mail = { transport = \"smtp\", smtp.host = \"a.example.org\", relays.bulk.host = \"b.example.org\" }\n\
+             defaults.relays = [\"bulk\", \"smpt\"]",
+            "my.toml:2:19: defaults.relays: [\"bulk\", \"smpt\"] names \"smpt\", which is no relay. Relays are smtp, bulk: \
+             write some of them, or [] for all.",
+        ),
+        (
+            "mail.smtp = { socket = \"/run/lmtp\", host = \"a.example.org\", username = \"me\", password = \"hunter2\", \
+             token_path = \"/run/token\" }",
+            "my.toml:1:44: mail.smtp.host: \"a.example.org\" stands beside a socket. Remove one of the two; a socket is on \
+             this machine.\n\
+             my.toml:1:113: mail.smtp.token_path: \"/run/token\" stands beside a password. Remove one of the two.",
+        ),
+        (
             "defaults.include = []",
             "my.toml:1:20: defaults.include: [] selects no file. Write it as in include = [\"**/*.md\"].",
         ),

@@ -10,19 +10,38 @@ use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::response::Response;
 
 use super::super::{Announced, Envelope, Round, TransportError, fit};
+use super::deadline::{self, within};
 use super::judge::judge;
+use crate::config::Protocol;
 use crate::delivery::{Phase, Reply};
 
-/// RFC 5321 section 4.5.3.2.6. A shorter wait makes duplicates: the relay may have the message already.
-const FINAL_DOT: Duration = Duration::from_secs(600);
-/// A goodbye is a courtesy.
-const QUIT: Duration = Duration::from_secs(1);
+/// How a session speaks: what the relay offers and we want.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    /// Commands in groups (RFC 2920).
+    pub pipelining: bool,
+    /// Contents by BDAT (RFC 3030).
+    pub chunking: bool,
+    pub protocol: Protocol,
+    /// The configured limit of every wait.
+    pub timeout: Duration,
+}
 
-/// An open SMTP session.
+impl Manner {
+    /// What the answer to a content is about. A transaction of ours has one recipient, so LMTP's replies, one for each
+    /// recipient (RFC 2033 section 4.2), are one.
+    fn content(self) -> Phase {
+        match self.protocol {
+            Protocol::Smtp => Phase::Content,
+            Protocol::Lmtp => Phase::Mailbox,
+        }
+    }
+}
+
+/// An open SMTP or LMTP session.
 pub struct Connection {
     smtp: AsyncSmtpConnection,
-    pipelining: bool,
-    timeout: Duration,
+    manner: Manner,
     state: State,
 }
 
@@ -30,7 +49,7 @@ pub struct Connection {
 enum State {
     /// Between transactions.
     Idle,
-    /// The relay said 354 and takes whatever comes for content.
+    /// The relay waits for a content; after 354 it takes whatever comes for one.
     Announced,
     /// A round is under way, or was never finished.
     Broken,
@@ -46,18 +65,30 @@ struct Steps {
 impl Steps {
     /// # Errors
     /// Why the content is not fit for the wire.
-    fn new(content: Option<&[u8]>, next: Option<&Envelope>) -> Result<Self, String> {
+    fn new(manner: Manner, content: Option<&[u8]>, next: Option<&Envelope>) -> Result<Self, String> {
         let mut steps = Self::default();
         if let Some(content) = content {
-            fit::stuff(fit::check(content)?, &mut steps.text);
-            steps.end(Phase::Content);
+            let text = fit::check(content)?;
+            if manner.chunking {
+                steps.text = format!("BDAT {} LAST\r\n{text}", text.len());
+            } else {
+                fit::stuff(text, &mut steps.text);
+            }
+            steps.end(manner.content());
         }
         if let Some(Envelope { from, to }) = next {
+            // What a failed BDAT leaves behind is not defined (RFC 3030 section 2); nobody refuses RSET.
+            let reset = if manner.chunking && content.is_some() { "RSET\r\n" } else { "" };
             for (phase, command) in [
+                (Phase::Connect, reset.to_owned()),
                 (Phase::Mail, format!("MAIL FROM:<{}>\r\n", from.expose())),
                 (Phase::Recipient, format!("RCPT TO:<{}>\r\n", to.expose())),
                 (Phase::Data, "DATA\r\n".to_owned()),
             ] {
+                // BDAT needs no leave: its content follows when `handed` is durable.
+                if command.is_empty() || (phase == Phase::Data && manner.chunking) {
+                    continue;
+                }
                 steps.text.push_str(&command);
                 steps.end(phase);
             }
@@ -72,14 +103,14 @@ impl Steps {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Connection({:?}, pipelining: {})", self.state, self.pipelining)
+        write!(f, "Connection({:?}, {:?})", self.state, self.manner)
     }
 }
 
 impl Connection {
     /// A session that is past EHLO, TLS and AUTH.
-    pub(super) fn new(smtp: AsyncSmtpConnection, pipelining: bool, timeout: Duration) -> Self {
-        Self { smtp, pipelining, timeout, state: State::Idle }
+    pub(super) fn new(smtp: AsyncSmtpConnection, manner: Manner) -> Self {
+        Self { smtp, manner, state: State::Idle }
     }
 
     pub(in super::super) async fn round(&mut self, content: Option<&[u8]>, next: Option<&Envelope>) -> Round {
@@ -93,13 +124,13 @@ impl Connection {
             let why = format!("this round does not fit a session that is {state:?}; nothing was sent");
             return Round { broken: Some(TransportError::Lost(why)), ..Round::default() };
         }
-        let steps = match Steps::new(content, next) {
+        let steps = match Steps::new(self.manner, content, next) {
             Ok(steps) => steps,
             Err(why) => return Round::not_sent(554, "5.6.0", TransportError::Unfit(why)),
         };
         let mut answers = Vec::with_capacity(steps.ends.len());
         let cut_short = self.talk(&steps, &mut answers).await.err();
-        let mut round = judge(answers, cut_short);
+        let mut round = judge(self.manner.chunking, answers, cut_short);
         if let (Some(Announced::Refused { phase, .. }), None) = (&round.envelope, &round.broken) {
             round.broken = self.reset(*phase).await.err();
         }
@@ -114,11 +145,11 @@ impl Connection {
     async fn talk(&mut self, steps: &Steps, answers: &mut Vec<(Phase, Reply)>) -> Result<(), TransportError> {
         let mut sent = 0;
         for (phase, end) in &steps.ends {
-            let until = if self.pipelining { steps.text.len() } else { *end };
+            let until = if self.manner.pipelining { steps.text.len() } else { *end };
             let reply = self.ask(*phase, steps.text.get(sent..until).unwrap_or_default()).await?;
             sent = until;
-            let refused = reply.code >= 400 && *phase != Phase::Content;
-            let over = reply.code == 421 || (refused && !self.pipelining);
+            let refused = reply.code >= 400 && *phase != self.manner.content();
+            let over = reply.code == 421 || (refused && !self.manner.pipelining);
             answers.push((*phase, reply));
             if over {
                 break;
@@ -129,8 +160,7 @@ impl Connection {
 
     /// Writes `text`, if there is any, and reads one reply.
     async fn ask(&mut self, phase: Phase, text: &str) -> Result<Reply, TransportError> {
-        let limit = if phase == Phase::Content { FINAL_DOT.max(self.timeout) } else { self.timeout };
-        within(limit, phase, async {
+        within(deadline::of(phase, self.manner.timeout), phase, async {
             if text.is_empty() { self.smtp.read_response().await } else { self.smtp.command(text).await }
         })
         .await
@@ -145,22 +175,16 @@ impl Connection {
         }
     }
 
+    pub(in super::super) fn answers_for(&self) -> Phase {
+        self.manner.content()
+    }
+
     pub(in super::super) async fn quit(mut self) {
         // After 354 a QUIT would be content; a broken session has nothing to say.
         if self.state == State::Idle {
-            let _ = tokio::time::timeout(QUIT, self.smtp.command("QUIT\r\n")).await;
+            let _ = tokio::time::timeout(deadline::QUIT, self.smtp.command("QUIT\r\n")).await;
         }
     }
-}
-
-/// Awaits with a deadline. The caller drops the connection when it passes.
-pub(super) async fn within<T>(
-    limit: Duration,
-    phase: Phase,
-    future: impl Future<Output = T>,
-) -> Result<T, TransportError> {
-    let late = |_| TransportError::Timeout { phase, seconds: limit.as_secs() };
-    tokio::time::timeout(limit, future).await.map_err(late)
 }
 
 /// A reply, whatever its code: lettre makes 4xx and 5xx errors, with the code and the joined text in them.

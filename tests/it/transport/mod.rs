@@ -1,12 +1,14 @@
 //! The transport through its door: a scripted SMTP peer, Postfix's smtp-sink, and a directory.
 
+mod dovecot;
 mod opening;
 mod outbox;
+mod protocols;
 mod rounds;
 
 use std::time::Duration;
 
-use tidings::config::{self, InDoubt, Smtp, Tls};
+use tidings::config::{self, InDoubt, Protocol, Smtp, Tls};
 use tidings::delivery::Patience;
 use tidings::transport::{Announced, Connection, Envelope, Round, Transport, TransportError};
 use tidings::types::EmailAddress;
@@ -20,8 +22,13 @@ fn mail(transport: config::Transport) -> config::Mail {
 /// A plain relay on a loopback port.
 fn relay(port: u16) -> Smtp {
     Smtp {
+        name: "smtp".to_owned(),
+        weight: None,
+        protocol: Protocol::Smtp,
         host: "127.0.0.1".to_owned(),
         port,
+        socket: None,
+        chunking: false,
         tls: Tls::None,
         login: None,
         connections: 2,
@@ -31,7 +38,7 @@ fn relay(port: u16) -> Smtp {
 }
 
 async fn connect(relay: Smtp) -> Result<Connection, TransportError> {
-    Transport::new(&mail(config::Transport::Smtp(relay))).connect().await
+    Transport::all(&mail(config::Transport::Smtp(vec![relay])))[0].connect().await
 }
 
 fn envelope(to: &str) -> Envelope {

@@ -14,7 +14,7 @@ async fn the_outbox_holds_each_message_once_and_whole() {
     let directory = tempfile::tempdir().unwrap();
     let outbox = Outbox::new(directory.path().join("out/box"));
     assert!(outbox.list().await.unwrap().is_empty());
-    let transport = Transport::new(&mail(config::Transport::Outbox(outbox.directory.clone())));
+    let transport = Transport::all(&mail(config::Transport::Outbox(outbox.directory.clone()))).remove(0);
     let mut connection = transport.connect().await.unwrap();
     announced(&mut connection, 0).await;
     for (id, text) in
@@ -39,7 +39,7 @@ async fn the_outbox_holds_each_message_once_and_whole() {
 async fn an_outbox_that_cannot_be_written_says_so_and_leaves_nothing_in_doubt() {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("file"), "x").unwrap();
-    let transport = Transport::new(&mail(config::Transport::Outbox(directory.path().join("file"))));
+    let transport = Transport::all(&mail(config::Transport::Outbox(directory.path().join("file")))).remove(0);
     let mut connection = transport.connect().await.unwrap();
     announced(&mut connection, 0).await;
     let round = connection.round(Some(&eml("0000000000000000aaaa", "one")), None).await;
