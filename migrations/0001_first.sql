@@ -201,6 +201,7 @@ CREATE TABLE mailing (
     request     BIGINT NOT NULL,  -- the request a confirmation's token answers; 0 for a digest
     opened_at   BIGINT NOT NULL,
     finished_at BIGINT,
+    turn        BIGINT NOT NULL,  -- when a batch of it was last leased: whose turn is longest ago is next
     audience    BIGINT,           -- the books, written when the mailing finishes
     accepted    BIGINT,
     refused     BIGINT,
@@ -220,6 +221,14 @@ CREATE TABLE mailing_issue (
     mailing_id TEXT   NOT NULL,
     number     BIGINT NOT NULL,  -- of the revision that was frozen
     PRIMARY KEY (newsletter, cadence, issue, variant)
+);
+
+-- Relays that are down: a row while they are. Whoever moves `probe_at` on, by a guarded update, may look with one connection.
+CREATE TABLE relay (
+    relay    TEXT   NOT NULL PRIMARY KEY,
+    since    BIGINT NOT NULL,
+    probe_at BIGINT NOT NULL,
+    reason   TEXT   NOT NULL
 );
 
 -- A key range of one bucket of one mailing's audience, leased by one node at a time.

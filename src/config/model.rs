@@ -65,6 +65,10 @@ pub struct Smtp {
     pub login: Option<(String, Secret)>,
     /// How many connections a sender keeps, at most.
     pub connections: usize,
+    /// How many messages a connection carries before it is closed.
+    pub messages: u32,
+    /// How long a connection without work is kept.
+    pub idle: Duration,
     /// The name said in EHLO.
     pub hello: String,
     /// Deadline for connecting and for the answer to each command; the final dot has 600 s (RFC 5321 section 4.5.3.2).

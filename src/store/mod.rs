@@ -18,6 +18,7 @@ mod model;
 mod open;
 mod opening;
 mod publish;
+mod relays;
 mod row;
 mod sql;
 mod subscribe;

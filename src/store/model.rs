@@ -371,3 +371,25 @@ pub enum Settlement {
     /// Send it again: same Message-ID, same bytes.
     Resend,
 }
+
+/// Which batches are leased: confirmations never wait behind digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Confirmations.
+    Confirmations,
+    /// Digests and corrections.
+    Digests,
+}
+
+/// A relay that is down, as all nodes know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayTrouble {
+    /// Its name.
+    pub relay: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// When one node may look again.
+    pub probe_at: DateTime<Utc>,
+    /// What happened.
+    pub reason: String,
+}

@@ -112,8 +112,8 @@ async fn open_correction(tx: &mut Tx, new: &NewCorrection, letter: &str) -> Resu
 const NO_MAILING: Option<&str> = None;
 
 const INSERT_MAILING: &str = "INSERT INTO mailing (mailing_id, kind, newsletter, cadence, occurrence, state, subject, \
-     letter, cut, request, opened_at, corrects) \
-     VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+     letter, cut, request, opened_at, corrects, turn) \
+     VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, 0) ON CONFLICT DO NOTHING";
 
 /// At least one batch for each bucket that has anyone in the audience.
 async fn write_batches(tx: &mut Tx, mailing: MailingId, members: &[Row]) -> Result<(), Fault> {

@@ -14,7 +14,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig};
 
-use super::super::TransportError;
+use super::super::{Limits, TransportError};
 use super::session::{Connection, answer, within};
 use super::wire::Wire;
 use crate::config::{Smtp, Tls};
@@ -35,8 +35,9 @@ impl Relay {
         Self { config: config.clone(), tls: Arc::default() }
     }
 
-    pub(in super::super) fn connections(&self) -> usize {
-        self.config.connections
+    pub(in super::super) fn limits(&self) -> Limits {
+        let Smtp { connections, messages, idle, .. } = self.config;
+        Limits { connections, messages, idle }
     }
 
     /// A session ready for MAIL.
@@ -156,7 +157,7 @@ impl Relay {
         }
     }
 
-    fn name(&self) -> String {
+    pub(in super::super) fn name(&self) -> String {
         format!("{}:{}", self.config.host, self.config.port)
     }
 
