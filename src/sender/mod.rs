@@ -4,12 +4,14 @@
 //! its `handed` row is durable. So a crash leaves at most one message per connection in doubt, and the ledger lists it.
 
 mod breaker;
+mod limits;
 mod pool;
 mod queue;
 mod recorder;
 mod worker;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -25,6 +27,7 @@ use crate::store::{Closed, Lease, Store, StoreError};
 use crate::transport::{Transport, TransportError};
 use crate::types::{MailingId, NodeId};
 use breaker::{Breaker, Leave};
+use limits::Limit;
 use pool::{Held, Pool};
 use queue::Queue;
 use recorder::Recorder;
@@ -36,6 +39,9 @@ pub const LEASE: Duration = Duration::from_secs(30);
 
 /// How long a batch of a digest is worked on before another mailing has its turn.
 const SLICE: Duration = Duration::from_secs(5);
+
+/// More mailings than are ever open at once, confirmations aside.
+const KEPT_LIMITS: usize = 1_000;
 
 /// What a sender is made of.
 #[derive(Debug)]
@@ -64,6 +70,9 @@ pub struct Sender {
     parts: Parts,
     pool: Pool,
     breaker: Breaker,
+    relay_limit: Arc<Limit>,
+    /// Of the mailings worked on last; kept, so that slots are not lost with each batch.
+    limits: Mutex<HashMap<MailingId, Arc<Limit>>>,
 }
 
 /// What one tick did.
@@ -102,7 +111,17 @@ impl Sender {
     pub fn new(parts: Parts) -> Self {
         let pool = Pool::new(parts.transport.clone());
         let breaker = Breaker::new(parts.store.clone(), parts.clock.clone(), parts.transport.name());
-        Self { parts, pool, breaker }
+        let relay_limit = Arc::new(Limit::new(parts.store.clone(), format!("relay {}", parts.transport.name())));
+        Self { parts, pool, breaker, relay_limit, limits: Mutex::default() }
+    }
+
+    fn limit(&self, mailing: MailingId) -> Arc<Limit> {
+        let mut limits = self.limits.lock().unwrap_or_else(PoisonError::into_inner);
+        if limits.len() > KEPT_LIMITS {
+            limits.clear();
+        }
+        let new = || Arc::new(Limit::new(self.parts.store.clone(), format!("mailing {mailing}")));
+        Arc::clone(limits.entry(mailing).or_insert_with(new))
     }
 
     /// Leases one batch of a lane and works on it: to its end, or until another mailing has its turn.
@@ -200,6 +219,7 @@ impl Sender {
             pool: self.pool.clone(),
             lane,
             compiled: Arc::clone(compiled),
+            limits: [self.limit(lease.mailing), Arc::clone(&self.relay_limit)],
             queue: Arc::clone(queue),
             recorder: recorder.clone(),
             patience: *patience,

@@ -64,12 +64,17 @@ impl Queue {
 
     /// The next recipient; `None` when there is nobody left, or it is another mailing's turn.
     pub async fn next(&self) -> Result<Option<Job>, StoreError> {
-        if self.until.is_some_and(|until| Instant::now() >= until) {
+        if self.is_over() {
             return Ok(None);
         }
         let mut state = self.state.lock().await;
         self.fill(&mut state).await?;
         Ok(state.ready.pop_front())
+    }
+
+    /// Whether it is another mailing's turn.
+    pub fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     /// Gives back a recipient whose content did not go on the wire.

@@ -1,10 +1,12 @@
 //! One connection: announces the next envelope with the last content, and hands a content over only when that is durable.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::Lane;
+use super::limits::Limit;
 use super::pool::{Held, Pool};
 use super::queue::{Job, Queue};
 use super::recorder::Recorder;
@@ -19,12 +21,17 @@ use crate::types::{Bucket, EmailAddress, MailingId};
 /// After a relay that was busy with a content it had taken: soon, since the attempt says nothing about the recipient.
 const BUSY_RETRY: chrono::Duration = chrono::Duration::minutes(1);
 
+/// How often one that waits for its slot looks whether it should stop.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// A connection's owner.
 pub struct Worker {
     pub store: Store,
     pub pool: Pool,
     pub lane: Lane,
     pub compiled: Arc<Compiled>,
+    /// Of the mailing and of the relay.
+    pub limits: [Arc<Limit>; 2],
     pub queue: Arc<Queue>,
     pub recorder: Recorder,
     pub patience: Patience,
@@ -127,8 +134,10 @@ impl Worker {
         let mut flying: Option<Parcel> = None;
         loop {
             let worn = self.pool.is_worn(held);
-            let next = if worn { None } else { self.take().await? };
+            // What is handed never waits for a slot of the next.
+            let next = if worn || !self.has_slot(flying.is_none()).await { None } else { self.take().await? };
             if flying.is_none() && next.is_none() {
+                // Nobody is left, or it is time to stop: a slot was waited for.
                 return Ok(if worn { End::Worn } else { End::Done });
             }
             let envelope = next.as_ref().map(|parcel| &parcel.envelope);
@@ -179,6 +188,27 @@ impl Worker {
                 return Ok(End::Done);
             }
         }
+    }
+
+    /// Whether another message may go now. A patient worker waits for it, until it is another mailing's turn or the process stops.
+    async fn has_slot(&self, patient: bool) -> bool {
+        for limit in &self.limits {
+            loop {
+                let wait = match limit.take().await {
+                    Ok(None) => break,
+                    Ok(Some(wait)) => wait,
+                    Err(error) => {
+                        tracing::error!(%error, "the rate cannot be read");
+                        return false;
+                    }
+                };
+                if !patient || *self.stop.borrow() || self.queue.is_over() {
+                    return false;
+                }
+                tokio::time::sleep(wait.min(LOOK)).await;
+            }
+        }
+        true
     }
 
     /// The next message to announce; `None` when nobody is left or the process stops. Those who get none are noted on the way.

@@ -97,7 +97,7 @@ impl Store {
         write!(self.pool, |tx| {
             let sql = "SELECT state FROM mailing WHERE mailing_id = $1 AND state = 'open'";
             let open = tx.fetch_optional(sql, args![lease.mailing]).await?.is_some();
-            Ok(if open && hold(tx, lease, span).await? { Ok(()) } else { Err(LeaseLost) })
+            Ok(if open && hold(tx, lease, span, 0).await? { Ok(()) } else { Err(LeaseLost) })
         })
     }
 
@@ -207,7 +207,7 @@ impl Store {
 }
 
 async fn close(tx: &mut Tx, lease: &Lease) -> Result<Result<Closed, LeaseLost>, Fault> {
-    if !hold(tx, lease, Duration::ZERO).await? {
+    if !hold(tx, lease, Duration::ZERO, 0).await? {
         return Ok(Err(LeaseLost));
     }
     let unsettled = unsettled(tx, lease).await?;
@@ -251,12 +251,12 @@ async fn unsettled(tx: &mut Tx, lease: &Lease) -> Result<i64, Fault> {
     Ok(people)
 }
 
-/// Renews a lease and locks its batch until the transaction ends, so that a takeover and a write queue. False when it is lost.
-pub(super) async fn hold(tx: &mut Tx, lease: &Lease, span: Duration) -> Result<bool, Fault> {
-    let sql = "UPDATE batch SET lease_until = {clock} + $1 WHERE bucket = $2 AND mailing_id = $3 AND batch = $4 \
+/// Renews a lease, counts what is settled, and locks its batch until the transaction ends, so that a takeover and a write queue. False when it is lost.
+pub(super) async fn hold(tx: &mut Tx, lease: &Lease, span: Duration, done: i64) -> Result<bool, Fault> {
+    let sql = "UPDATE batch SET lease_until = {clock} + $1, done = done + $7 WHERE bucket = $2 AND mailing_id = $3 AND batch = $4 \
          AND owner = $5 AND epoch = $6 AND state = 'leased'";
     let Lease { bucket, mailing, batch, first: _, last: _, owner, epoch } = lease;
-    Ok(tx.execute(sql, args![millis(span), *bucket, *mailing, *batch, *owner, *epoch]).await? == 1)
+    Ok(tx.execute(sql, args![millis(span), *bucket, *mailing, *batch, *owner, *epoch, done]).await? == 1)
 }
 
 /// Ends a lease. Its owner and epoch stay, so that nobody else's write fits them.

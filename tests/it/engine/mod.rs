@@ -10,6 +10,7 @@ mod doubt;
 mod kill;
 mod postgres;
 mod refusals;
+mod relays;
 mod replies;
 mod resets;
 
