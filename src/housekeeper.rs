@@ -15,12 +15,13 @@ pub struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// Finishes mailings whose batches are done and whose books balance, and forgets old confirmations.
+    /// Finishes mailings whose batches are done and whose books balance, samples the progress of the others, and forgets old confirmations.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn tick(&self, now: DateTime<Utc>) -> Result<Vec<MailingView>, StoreError> {
         let finished = self.store.finish_mailings(now).await?;
+        self.store.sample_progress(now).await?;
         self.store.forget_confirmations(now - KEEP_CONFIRMATIONS).await?;
         Ok(finished)
     }

@@ -1,5 +1,6 @@
 //! The loops around the roles: `wait -> tick`. They have no logic; what lasts is logged once, and so is its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -9,14 +10,16 @@ use crate::clock::Clock;
 use crate::config;
 use crate::housekeeper::Housekeeper;
 use crate::scheduler::{self, Scheduler};
-use crate::sender::{self, SendError, Sender};
+use crate::sender::{self, Lane, SendError, Sender};
 use crate::watcher::{self, Watcher};
 
 /// How often the scheduler and the housekeeper look: well under the minute that cron resolves.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often an idle sender asks for a batch: a confirmation mail should leave before the person has changed windows.
 const IDLE: Duration = Duration::from_millis(500);
-/// Longest wait for a relay or a database that is away.
+/// Longest wait of a sender for a database that is away.
+const SOON: Duration = Duration::from_secs(1);
+/// Longest wait for a relay that is away.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Ends when `stop` turns true, or its sender is gone.
@@ -124,18 +127,26 @@ pub(super) async fn keep_house(housekeeper: Housekeeper, clock: Clock, stop: wat
     }
 }
 
-pub(super) async fn send(sender: Sender, stop: watch::Receiver<bool>) {
+pub(super) async fn send(sender: Arc<Sender>, lane: Lane, stop: watch::Receiver<bool>) {
     let mut trouble = Trouble::new("the sender");
     let mut failures = 0;
     while !*stop.borrow() {
-        let wait = match trouble.note::<_, SendError>(sender.tick().await) {
-            Some(sender::Tick::Worked { .. }) => Duration::ZERO,
-            Some(sender::Tick::Idle) => IDLE,
-            None => Trouble::backoff(failures),
+        let result = sender.tick(lane).await;
+        // A database that is back is noticed soon; for a relay the breaker decides.
+        let longest = if let Err(SendError::Store(_)) = &result { SOON } else { PATIENCE };
+        let wait = match result {
+            // Still down: nothing new.
+            Ok(sender::Tick::Waits) => IDLE,
+            result => match trouble.note(result) {
+                Some(sender::Tick::Worked { .. }) => Duration::ZERO,
+                Some(_) => IDLE,
+                None => Trouble::backoff(failures).min(longest),
+            },
         };
         failures = if trouble.last.is_some() { failures + 1 } else { 0 };
         if !wait.is_zero() && pause(wait, &stop).await {
-            return;
+            break;
         }
     }
+    sender.close().await;
 }

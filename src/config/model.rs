@@ -75,6 +75,10 @@ pub struct Smtp {
     pub chunking: bool,
     /// How many connections a sender keeps, at most.
     pub connections: usize,
+    /// How many messages a connection carries before it is closed.
+    pub messages: u32,
+    /// How long a connection without work is kept.
+    pub idle: Duration,
     /// The name said in EHLO.
     pub hello: String,
     /// The longest wait for a connection and for the answer to a command, where RFC 5321 section 4.5.3.2 does not ask for

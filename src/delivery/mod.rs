@@ -2,7 +2,9 @@
 
 pub mod books;
 pub mod maillog;
+pub mod rate;
 mod reply;
+pub mod shares;
 
 use std::time::Duration;
 

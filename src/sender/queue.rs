@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::InDoubt;
@@ -24,7 +25,11 @@ pub struct Queue {
     lease: Lease,
     clock: Clock,
     in_doubt: InDoubt,
+    /// When it is another mailing's turn.
+    until: Option<Instant>,
     state: Mutex<State>,
+    /// Whether somebody found nobody left.
+    drained: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -53,22 +58,44 @@ pub enum Job {
 }
 
 impl Queue {
-    /// The queue of a fresh lease.
-    pub fn new(store: Store, lease: Lease, clock: Clock, in_doubt: InDoubt) -> Self {
+    /// The queue of a fresh lease, which gives nobody any more after `until`.
+    pub fn new(store: Store, lease: Lease, clock: Clock, in_doubt: InDoubt, until: Option<Instant>) -> Self {
         let state = Mutex::new(State { ready: VecDeque::new(), stage: Stage::InDoubt });
-        Self { store, lease, clock, in_doubt, state }
+        Self { store, lease, clock, in_doubt, until, state, drained: watch::Sender::new(false) }
     }
 
-    /// The next recipient; `None` when there is nobody left.
+    /// The next recipient; `None` when there is nobody left, or it is another mailing's turn.
     pub async fn next(&self) -> Result<Option<Job>, StoreError> {
-        let mut state = self.state.lock().await;
-        self.fill(&mut state).await?;
-        Ok(state.ready.pop_front())
+        let mut next = None;
+        if !self.is_late() {
+            let mut state = self.state.lock().await;
+            self.fill(&mut state).await?;
+            next = state.ready.pop_front();
+        }
+        if next.is_none() {
+            self.drained.send_replace(true);
+        }
+        Ok(next)
+    }
+
+    fn is_late(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    /// Whether nobody is left, or it is another mailing's turn.
+    pub fn is_over(&self) -> bool {
+        self.is_late() || *self.drained.borrow()
+    }
+
+    /// Waits until somebody found nobody left.
+    pub async fn over(&self) {
+        let _ = self.drained.subscribe().wait_for(|drained| *drained).await;
     }
 
     /// Gives back a recipient whose content did not go on the wire.
     pub async fn put_back(&self, pending: Pending) {
         self.state.lock().await.ready.push_front(Job::Send(pending));
+        self.drained.send_replace(false);
     }
 
     /// How many recipients are known to wait now, at most a page; errors show up again in [`Queue::next`].

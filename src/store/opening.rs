@@ -112,8 +112,8 @@ async fn open_correction(tx: &mut Tx, new: &NewCorrection, letter: &str) -> Resu
 const NO_MAILING: Option<&str> = None;
 
 const INSERT_MAILING: &str = "INSERT INTO mailing (mailing_id, kind, newsletter, cadence, occurrence, state, subject, \
-     letter, cut, request, opened_at, corrects) \
-     VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+     letter, cut, request, opened_at, corrects, turn, sampled, sampled_at) \
+     VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, 0, 0, 0) ON CONFLICT DO NOTHING";
 
 /// At least one batch for each bucket that has anyone in the audience.
 async fn write_batches(tx: &mut Tx, mailing: MailingId, members: &[Row]) -> Result<(), Fault> {
@@ -131,7 +131,7 @@ async fn insert_batches(tx: &mut Tx, batches: &[Vec<Value>]) -> Result<(), Fault
     for (size, values) in padded(batches) {
         let sql = format!(
             "INSERT INTO batch (bucket, mailing_id, batch, first_subscriber, last_subscriber, state, due_at, owner, epoch, \
-             lease_until) SELECT v.column1, v.column2, v.column3, v.column4, v.column5, 'free', 0, '', 0, 0 \
+             lease_until, done) SELECT v.column1, v.column2, v.column3, v.column4, v.column5, 'free', 0, '', 0, 0, 0 \
              FROM (VALUES {}) AS v WHERE 1 = 1 ON CONFLICT DO NOTHING",
             markers(0, 5, size)
         );

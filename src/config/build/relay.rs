@@ -72,6 +72,10 @@ impl Relay {
         let login = self.login(r);
         let [own, default] = self.both("connections");
         let connections = r.need(&[&own, &default]).and_then(|found| r.number(found, 1..=100));
+        let [own, default] = self.both("messages");
+        let messages = r.need(&[&own, &default]).and_then(|found| r.number(found, 1..=1_000_000));
+        let [own, default] = self.both("idle");
+        let idle = r.must(&[&own, &default], values::duration);
         let [own, default] = self.both("hello");
         let hello = r.may(&[&own, &default], values::hello);
         let [own, default] = self.both("timeout");
@@ -87,6 +91,8 @@ impl Relay {
             login: login?,
             chunking: chunking?,
             connections: connections?,
+            messages: messages?,
+            idle: idle?,
             hello: hello?.or_else(|| url.map(own_name))?,
             timeout: timeout?,
         })

@@ -10,8 +10,10 @@ mod doubt;
 mod kill;
 mod postgres;
 mod refusals;
+mod relays;
 mod replies;
 mod resets;
+mod several;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;

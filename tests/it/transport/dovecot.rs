@@ -7,7 +7,7 @@ use std::time::Duration;
 use tidings::config::{Protocol, Smtp};
 use tidings::transport::Announced;
 
-use super::{answered, code, connect, envelope, message, relay};
+use super::{answered, code, connect, content, envelope, message, relay};
 use crate::harness::{Process, eventually};
 
 /// A Dovecot that takes mail for everyone except those whose mailbox is full.
@@ -78,7 +78,8 @@ async fn dovecot_takes_mail_by_lmtp_and_says_whose_mailbox_is_full() {
     let Some(server) = dovecot().await else { return };
     let by_socket = Smtp { protocol: Protocol::Lmtp, socket: Some(server.socket()), port: 1, ..relay(1) };
     let by_port = Smtp { protocol: Protocol::Lmtp, ..relay(server.port) };
-    let large = format!("Subject: large\r\n\r\n{}", "a line of text\r\n".repeat(10_000)).into_bytes();
+    let large = format!("Subject: large\r\n\r\n{}", "a line of text\r\n".repeat(10_000));
+    let large = content(large);
     for (way, config) in [("socket", by_socket), ("port", by_port)] {
         let mut connection = connect(config).await.unwrap();
         let [ada, bob] = ["ada", "bob"].map(|name| envelope(&format!("{name}-{way}@example.com")));

@@ -9,7 +9,7 @@ use tidings::transport::TransportError;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufStream};
 use tokio::net::TcpListener;
 
-use super::{announced, answered, code, connect, envelope, message, relay, to};
+use super::{announced, answered, code, connect, content, envelope, message, relay, to};
 use crate::smtp::{Action, Peer, Said, Script};
 
 #[tokio::test]
@@ -54,10 +54,10 @@ async fn lmtp_greets_in_its_own_way_and_answers_for_the_mailbox() {
     let round = connection.round(Some(&message(0)), Some(&to(1))).await;
     assert_eq!((code(&round), answered(&round).as_str()), (Some(250), "ready"));
     // A line of a content that begins like a greeting is a line of a content.
-    let round = connection.round(Some(b"Subject: 1\r\n\r\nEHLO there\r\n"), Some(&to(2))).await;
+    let round = connection.round(Some(&content("Subject: 1\r\n\r\nEHLO there\r\n")), Some(&to(2))).await;
     assert_eq!((code(&round), answered(&round).as_str()), (Some(552), "Recipient 550"));
     announced(&mut connection, 3).await;
-    assert_eq!(code(&connection.round(Some(b"EHLO: 3\r\n\r\nx\r\n"), None).await), Some(250));
+    assert_eq!(code(&connection.round(Some(&content("EHLO: 3\r\n\r\nx\r\n")), None).await), Some(250));
     connection.quit().await;
     assert_eq!(peer.committed()[1].bytes, b"EHLO: 3\r\n\r\nx\r\n");
     assert!(peer.lines().iter().all(|line| !line.starts_with("EHLO")), "{:?}", peer.lines());
@@ -81,14 +81,14 @@ async fn bdat_carries_a_content_as_it_is_where_it_is_offered_and_wanted() {
         announced(&mut connection, 0).await;
         let mut seen = Vec::new();
         for n in 1..=3 {
-            let round = connection.round(Some(dots), Some(&to(n))).await;
+            let round = connection.round(Some(&content(dots)), Some(&to(n))).await;
             assert!(round.broken.is_none(), "{round:?}");
             seen.push((code(&round), answered(&round)));
         }
         let all = [(250, "ready"), (250, "ready"), (554, "Recipient 550")];
         assert_eq!(seen, all.map(|(code, envelope)| (Some(code), envelope.to_owned())), "{offered} {wanted}");
         announced(&mut connection, 4).await;
-        assert_eq!(code(&connection.round(Some(dots), None).await), Some(250));
+        assert_eq!(code(&connection.round(Some(&content(dots)), None).await), Some(250));
         connection.quit().await;
         let committed = peer.committed();
         assert!(committed.len() == 3 && committed.iter().all(|one| one.bytes == dots), "{committed:?}");
@@ -119,8 +119,8 @@ async fn a_relay_that_does_not_read_is_given_up() {
     let round = connection.round(None, Some(&envelope("r@example.com"))).await;
     assert_eq!(answered(&round), "ready", "{round:?}");
     // More than the system's buffers hold.
-    let large = "a line that nobody reads\r\n".repeat(1_000_000);
-    let round = tokio::time::timeout(Duration::from_secs(90), connection.round(Some(large.as_bytes()), None)).await;
+    let large = content("a line that nobody reads\r\n".repeat(1_000_000));
+    let round = tokio::time::timeout(Duration::from_secs(90), connection.round(Some(&large), None)).await;
     let round = round.expect("a mailing must not wait ten minutes for it");
     assert!(matches!(&round.broken, Some(TransportError::Lost(why)) if why.contains("bytes a second")), "{round:?}");
     assert!(round.content.is_none());
