@@ -49,6 +49,7 @@ pub(super) const KEYS: &[Key] = {
         key("mail.smtp.username", Text, r#""news@example.org""#),
         key("mail.smtp.password", Secret, r#""...""#),
         key("mail.smtp.connections", Number, "4"),
+        key("mail.smtp.rate", Text, r#""10/s""#),
         key("mail.smtp.messages", Number, "100"),
         key("mail.smtp.idle", Text, r#""10s""#),
         key("mail.smtp.hello", Text, r#""news.example.org""#),

@@ -80,7 +80,7 @@ pub struct Sender {
 pub enum Tick {
     /// There was no batch to lease.
     Idle,
-    /// The relay is down, and it is not this node's turn to look whether it still is.
+    /// The relay is down, and it is not this node's turn to look whether it still is; or the process stops.
     Waits,
     /// A batch was worked off, as far as it could be now.
     Worked {
@@ -111,7 +111,7 @@ impl Sender {
     pub fn new(parts: Parts) -> Self {
         let pool = Pool::new(parts.transport.clone());
         let breaker = Breaker::new(parts.store.clone(), parts.clock.clone(), parts.transport.name());
-        let relay_limit = Arc::new(Limit::new(parts.store.clone(), format!("relay {}", parts.transport.name())));
+        let relay_limit = Arc::new(Limit::of_relay(parts.store.clone(), &parts.transport));
         Self { parts, pool, breaker, relay_limit, limits: Mutex::default() }
     }
 
@@ -120,7 +120,7 @@ impl Sender {
         if limits.len() > KEPT_LIMITS {
             limits.clear();
         }
-        let new = || Arc::new(Limit::new(self.parts.store.clone(), format!("mailing {mailing}")));
+        let new = || Arc::new(Limit::of_mailing(self.parts.store.clone(), mailing));
         Arc::clone(limits.entry(mailing).or_insert_with(new))
     }
 
@@ -159,7 +159,12 @@ impl Sender {
             return Ok(Tick::Waits);
         }
         // One connection first: a relay that is down costs one probe and touches nobody's delivery.
-        let first = match self.pool.take(lane).await {
+        let mut stop = self.parts.stop.clone();
+        let first = tokio::select! {
+            first = self.pool.take(lane) => first,
+            _ = stop.wait_for(|stop| *stop) => return Ok(Tick::Waits),
+        };
+        let first = match first {
             Ok(first) => first,
             Err(error) => {
                 self.breaker.fails(&error).await?;

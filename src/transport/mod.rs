@@ -53,6 +53,8 @@ pub struct Limits {
     pub messages: u32,
     /// How long a connection may rest.
     pub idle: Duration,
+    /// The time between two messages, over all nodes together.
+    pub spacing: Option<Duration>,
 }
 
 /// How mail leaves this process.
@@ -172,7 +174,7 @@ impl Transport {
     pub fn limits(&self) -> Limits {
         match self {
             // The disk is the bottleneck, and one writer keeps it busy; nobody minds a writer that rests.
-            Self::Outbox(_) => Limits { connections: 1, messages: u32::MAX, idle: Duration::MAX },
+            Self::Outbox(_) => Limits { connections: 1, messages: u32::MAX, idle: Duration::MAX, spacing: None },
             Self::Smtp(relay) => relay.limits(),
         }
     }

@@ -19,6 +19,7 @@ use super::session::{Connection, answer, within};
 use super::wire::Wire;
 use crate::config::{Smtp, Tls};
 use crate::delivery::Phase;
+use crate::delivery::rate::Rate;
 
 /// A relay: where it is, and what we demand of a session with it.
 #[derive(Clone, Debug)]
@@ -36,8 +37,8 @@ impl Relay {
     }
 
     pub(in super::super) fn limits(&self) -> Limits {
-        let Smtp { connections, messages, idle, .. } = self.config;
-        Limits { connections, messages, idle }
+        let Smtp { connections, messages, idle, rate, .. } = self.config;
+        Limits { connections, messages, idle, spacing: rate.map(Rate::spacing) }
     }
 
     /// A session ready for MAIL.
