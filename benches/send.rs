@@ -177,6 +177,7 @@ fn mail(load: Load) -> config::Mail {
         login: None,
         connections: load.connections,
         messages: u32::MAX,
+        rate: None,
         idle: Duration::from_secs(10),
         hello: "sender.example".to_owned(),
         timeout: Duration::from_secs(30),

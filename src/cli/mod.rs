@@ -15,6 +15,7 @@ mod send;
 mod serve;
 mod status;
 mod subscribers;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

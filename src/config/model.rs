@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use url::Url;
 
 use crate::delivery::Patience;
+use crate::delivery::rate::Rate;
 use crate::issue::Reading;
 use crate::issue::news::Caution;
 use crate::issue::permalink::Permalink;
@@ -75,6 +76,8 @@ pub struct Smtp {
     pub chunking: bool,
     /// How many connections a sender keeps, at most.
     pub connections: usize,
+    /// How fast mail may go to it, over all nodes together.
+    pub rate: Option<Rate>,
     /// How many messages a connection carries before it is closed.
     pub messages: u32,
     /// How long a connection without work is kept.

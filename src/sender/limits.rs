@@ -6,6 +6,8 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use crate::store::{Grant, Store, StoreError};
+use crate::transport::Transport;
+use crate::types::MailingId;
 
 /// How long "no limit" is believed: a limit that an operator sets is felt within this.
 const BELIEVED: Duration = Duration::from_millis(400);
@@ -15,11 +17,15 @@ const BELIEVED: Duration = Duration::from_millis(400);
 pub struct Limit {
     store: Store,
     scope: String,
+    /// What the configuration says; `None` when it says nothing and the store is asked.
+    configured: Option<Duration>,
     state: Mutex<State>,
 }
 
 #[derive(Clone, Copy, Debug)]
 enum State {
+    /// There is no limit, and there will be none.
+    None,
     /// Nothing is known, or all slots are used.
     Ask,
     Unlimited(Instant),
@@ -32,8 +38,16 @@ enum State {
 
 impl Limit {
     /// Nothing is asked yet.
-    pub fn new(store: Store, scope: String) -> Self {
-        Self { store, scope, state: Mutex::new(State::Ask) }
+    pub fn of_mailing(store: Store, mailing: MailingId) -> Self {
+        Self { store, scope: format!("mailing {mailing}"), configured: None, state: Mutex::new(State::Ask) }
+    }
+
+    /// A relay's: what this process was told holds for its messages, and the slots are everyone's.
+    pub fn of_relay(store: Store, transport: &Transport) -> Self {
+        let (scope, configured) = (format!("relay {}", transport.name()), transport.limits().spacing);
+        // Without a limit nobody has to be asked.
+        let state = if configured.is_some() { State::Ask } else { State::None };
+        Self { store, scope, configured, state: Mutex::new(state) }
     }
 
     /// Takes a slot: `None`, go on; else how long to wait before asking again.
@@ -42,6 +56,7 @@ impl Limit {
         loop {
             let now = Instant::now();
             match &mut *state {
+                State::None => return Ok(None),
                 State::Unlimited(until) if now < *until => return Ok(None),
                 State::Slots { next, spacing, left: left @ 1.. } => {
                     if *next > now {
@@ -51,7 +66,7 @@ impl Limit {
                     *next += *spacing;
                     return Ok(None);
                 }
-                _ => match self.store.reserve(&self.scope).await? {
+                _ => match self.store.reserve(&self.scope, self.configured).await? {
                     Grant::Unlimited => *state = State::Unlimited(Instant::now() + BELIEVED),
                     Grant::Slots { first, spacing, count } => {
                         *state = State::Slots { next: Instant::now() + first, spacing, left: count };

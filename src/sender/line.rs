@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::Lane;
@@ -33,6 +34,8 @@ pub struct Shift {
     pub turns: Turns,
     /// Its place in the turns.
     pub who: usize,
+    /// Turns true when the process is asked to stop.
+    pub stop: watch::Receiver<bool>,
     /// One for each connection that it may open.
     pub workers: Vec<Worker>,
 }
@@ -42,7 +45,7 @@ impl Line {
         let name = transport.name().to_owned();
         Self {
             pool: Pool::new(transport.clone()),
-            limit: Arc::new(Limit::new(store.clone(), format!("relay {name}"))),
+            limit: Arc::new(Limit::of_relay(store.clone(), &transport)),
             breaker: Breaker::new(store.clone(), clock.clone(), name),
             transport,
         }
@@ -77,7 +80,7 @@ impl Shift {
     }
 
     async fn work(self) -> Work {
-        let Self { line, lane, queue, turns, who, workers, .. } = self;
+        let Self { line, lane, queue, turns, who, mut stop, workers, .. } = self;
         // One connection first: a relay that is down costs one probe and touches nobody's delivery.
         let mut connecting = tokio::spawn({
             let line = Arc::clone(&line);
@@ -85,6 +88,10 @@ impl Shift {
         });
         let first = tokio::select! {
             first = &mut connecting => first,
+            _ = stop.wait_for(|stop| *stop) => {
+                connecting.abort();
+                return Work::default();
+            }
             // The others have done all there was to do; whenever this one is there, its connection is for the next batch.
             () = queue.over() => {
                 tokio::spawn(line.later(connecting));

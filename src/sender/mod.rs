@@ -85,7 +85,7 @@ pub struct Sender {
 pub enum Tick {
     /// There was no batch to lease.
     Idle,
-    /// The relay is down, and it is not this node's turn to look whether it still is.
+    /// The relay is down, and it is not this node's turn to look whether it still is; or the process stops.
     Waits,
     /// A batch was worked off, as far as it could be now.
     Worked {
@@ -134,7 +134,7 @@ impl Sender {
         if limits.len() > KEPT_LIMITS {
             limits.clear();
         }
-        let new = || Arc::new(Limit::new(self.parts.store.clone(), format!("mailing {mailing}")));
+        let new = || Arc::new(Limit::of_mailing(self.parts.store.clone(), mailing));
         Arc::clone(limits.entry(mailing).or_insert_with(new))
     }
 
@@ -227,6 +227,7 @@ impl Sender {
                 queue: Arc::clone(order.queue),
                 turns: turns.clone(),
                 who,
+                stop: self.parts.stop.clone(),
                 workers: (0..most).map(|_| self.worker(line, order)).collect(),
             });
         }

@@ -15,7 +15,7 @@ impl Store {
     /// Sets or lifts the limit of a scope: the time between two messages.
     pub async fn set_spacing(&self, scope: &str, spacing: Option<Duration>) -> Result<(), StoreError> {
         let sql = "INSERT INTO allowance (scope, spacing, next_at) VALUES ($1, $2, 0) \
-             ON CONFLICT (scope) DO UPDATE SET spacing = excluded.spacing, next_at = 0";
+             ON CONFLICT (scope) DO UPDATE SET spacing = excluded.spacing";
         let spacing = spacing.map(micros);
         write!(self.pool, |tx| tx.execute(sql, args![scope, spacing]).await.map(|_| ()))
     }
@@ -28,8 +28,11 @@ impl Store {
         Ok(spacing.map(|micros| Duration::from_micros(micros.unsigned_abs())))
     }
 
-    /// Takes the next slots of a scope.
-    pub async fn reserve(&self, scope: &str) -> Result<Grant, StoreError> {
+    /// Takes the next slots of a scope. A limit that is `configured` replaces the one that stands.
+    pub async fn reserve(&self, scope: &str, configured: Option<Duration>) -> Result<Grant, StoreError> {
+        if configured.is_some() && self.spacing(scope).await? != configured {
+            self.set_spacing(scope, configured).await?;
+        }
         let sql = "SELECT spacing, next_at, {clock} * 1000 AS clock FROM allowance WHERE scope = $1";
         let Some(row) = self.pool.fetch_optional(sql, args![scope]).await? else { return Ok(Grant::Unlimited) };
         let Some(spacing) = row.maybe_int("spacing")? else { return Ok(Grant::Unlimited) };

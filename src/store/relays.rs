@@ -37,6 +37,16 @@ impl Store {
         write!(self.pool, |tx| Ok(tx.execute(sql, args![next, relay, now]).await? == 1))
     }
 
+    /// Forgets relays that nobody has looked at since: they are not in anyone's configuration any more, or have no mail.
+    pub async fn forget_relays(&self, before: DateTime<Utc>) -> Result<(), StoreError> {
+        // A read first: this is asked every second, and a writer should not be in the way for nothing.
+        if self.relay_troubles().await?.iter().all(|trouble| trouble.probe_at >= before) {
+            return Ok(());
+        }
+        let sql = "DELETE FROM relay WHERE probe_at < $1";
+        write!(self.pool, |tx| tx.execute(sql, args![before]).await.map(|_| ()))
+    }
+
     /// Notes that a relay works again.
     pub async fn relay_works(&self, relay: &str) -> Result<(), StoreError> {
         write!(self.pool, |tx| tx.execute("DELETE FROM relay WHERE relay = $1", args![relay]).await.map(|_| ()))

@@ -11,6 +11,7 @@ pub use outbox::{Outbox, OutboxMail};
 use std::time::Duration;
 
 use crate::config;
+use crate::delivery::rate::Rate;
 use crate::delivery::{Phase, Reply};
 use crate::types::EmailAddress;
 
@@ -53,6 +54,8 @@ pub struct Limits {
     pub messages: u32,
     /// How long a connection may rest.
     pub idle: Duration,
+    /// The time between two messages, over all nodes together.
+    pub spacing: Option<Duration>,
 }
 
 /// How mail leaves this process.
@@ -187,10 +190,10 @@ impl Transport {
     pub fn limits(&self) -> Limits {
         match self {
             // The disk is the bottleneck, and one writer keeps it busy; nobody minds a writer that rests.
-            Self::Outbox(_) => Limits { connections: 1, messages: u32::MAX, idle: Duration::MAX },
+            Self::Outbox(_) => Limits { connections: 1, messages: u32::MAX, idle: Duration::MAX, spacing: None },
             Self::Smtp(relay) => {
-                let config::Smtp { connections, messages, idle, .. } = *relay.config();
-                Limits { connections, messages, idle }
+                let config::Smtp { connections, messages, idle, rate, .. } = *relay.config();
+                Limits { connections, messages, idle, spacing: rate.map(Rate::spacing) }
             }
         }
     }

@@ -288,6 +288,11 @@ cron = "0 9 * * 1"
         answer(client().post(self.absolute(path)).form(form)).await
     }
 
+    /// A POST as a browser makes it for a page of another site.
+    pub async fn post_from(&self, origin: &str, path: &str) -> Answer {
+        answer(client().post(self.absolute(path)).header("Origin", origin)).await
+    }
+
     fn absolute(&self, path: &str) -> String {
         if path.starts_with("http") { path.to_owned() } else { format!("{}{path}", self.url) }
     }

@@ -74,6 +74,7 @@ impl Relay {
         let connections = r.need(&[&own, &default]).and_then(|found| r.number(found, 1..=100));
         let [own, default] = self.both("messages");
         let messages = r.need(&[&own, &default]).and_then(|found| r.number(found, 1..=1_000_000));
+        let rate = r.may(&[&self.own("rate")], values::rate);
         let [own, default] = self.both("idle");
         let idle = r.must(&[&own, &default], values::duration);
         let [own, default] = self.both("hello");
@@ -92,6 +93,7 @@ impl Relay {
             chunking: chunking?,
             connections: connections?,
             messages: messages?,
+            rate: rate?,
             idle: idle?,
             hello: hello?.or_else(|| url.map(own_name))?,
             timeout: timeout?,

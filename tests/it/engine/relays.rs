@@ -163,7 +163,7 @@ async fn nobody_is_tried_with_an_issue_that_the_next_one_replaced() {
     let mut app = TestApp::start_on(None, &relay).await;
     let first = mail_a_crowd(&mut app, 3).await;
     app.send().await;
-    app.write_issue("more.md", "More", "2026-03-08", "Again.");
+    app.write_issue("more.md", "More", "2026-03-02", "Again.");
     app.watch().await.unwrap();
     app.advance(Duration::from_secs(7 * 86_400));
     app.schedule().await;

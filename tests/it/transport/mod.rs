@@ -33,6 +33,7 @@ fn relay(port: u16) -> Smtp {
         login: None,
         connections: 2,
         messages: 100,
+        rate: None,
         idle: Duration::from_secs(10),
         hello: "sender.example".to_owned(),
         timeout: Duration::from_secs(5),
