@@ -17,7 +17,7 @@ use sink::{Sink, postfix};
 use tidings::config::{self, InDoubt, Smtp, Tls};
 use tidings::delivery::Patience;
 use tidings::message::{Compiled, Letter, List, Message, Recipient, UNSUBSCRIBE_TOKEN};
-use tidings::transport::{Announced, Envelope, Transport};
+use tidings::transport::{Announced, Content, Envelope, Transport};
 use tidings::types::{Bucket, EmailAddress, InstallKey, MailingId, SubscriberId};
 
 /// Size of one message, as `smtp-source -l` takes it and as our letter comes to within a percent.
@@ -109,8 +109,8 @@ async fn work(transport: Transport, compiled: Arc<Compiled>, next: Arc<AtomicU64
         if current.is_none() && following.is_none() {
             break;
         }
-        let content = current.as_ref().map(|message| message.bytes.as_slice());
-        let round = connection.round(content, following.as_ref().map(envelope).as_ref()).await;
+        let content = current.map(|message| Content::new(message.bytes).unwrap());
+        let round = connection.round(content.as_ref(), following.as_ref().map(envelope).as_ref()).await;
         assert!(round.broken.is_none(), "{round:?}");
         sent += u64::from(round.content.is_some_and(|reply| reply.code == 250));
         assert_eq!(round.envelope.is_some_and(|answer| answer == Announced::Ready), following.is_some());
@@ -171,6 +171,9 @@ fn mail(load: Load) -> config::Mail {
         tls: Tls::None,
         login: None,
         connections: load.connections,
+        messages: u32::MAX,
+        rate: None,
+        idle: Duration::from_secs(10),
         hello: "sender.example".to_owned(),
         timeout: Duration::from_secs(30),
     };

@@ -201,6 +201,11 @@ CREATE TABLE mailing (
     request     BIGINT NOT NULL,  -- the request a confirmation's token answers; 0 for a digest
     opened_at   BIGINT NOT NULL,
     finished_at BIGINT,
+    turn        BIGINT NOT NULL,  -- when a batch of it was last leased: whose turn is longest ago is next
+    people      BIGINT,           -- the audience, counted once soon after the opening, to show progress
+    sampled     BIGINT NOT NULL,  -- the progress at `sampled_at`, and messages in 1000 seconds, as it was then
+    sampled_at  BIGINT NOT NULL,
+    rate        BIGINT,
     audience    BIGINT,           -- the books, written when the mailing finishes
     accepted    BIGINT,
     refused     BIGINT,
@@ -222,6 +227,22 @@ CREATE TABLE mailing_issue (
     PRIMARY KEY (newsletter, cadence, issue, variant)
 );
 
+-- How fast mail may go: a mailing or a relay, the microseconds between two messages (none: no limit), and the time of the next free
+-- slot in microseconds. Nodes take slots by moving that time on.
+CREATE TABLE allowance (
+    scope   TEXT   NOT NULL PRIMARY KEY,
+    spacing BIGINT,
+    next_at BIGINT NOT NULL
+);
+
+-- Relays that are down: a row while they are. Whoever moves `probe_at` on, by a guarded update, may look with one connection.
+CREATE TABLE relay (
+    relay    TEXT   NOT NULL PRIMARY KEY,
+    since    BIGINT NOT NULL,
+    probe_at BIGINT NOT NULL,
+    reason   TEXT   NOT NULL
+);
+
 -- A key range of one bucket of one mailing's audience, leased by one node at a time.
 --
 -- The epoch counts the owners; every write to the ledger names owner and epoch. Lease times are the database's clock.
@@ -236,6 +257,7 @@ CREATE TABLE batch (
     owner            TEXT   NOT NULL,
     epoch            BIGINT NOT NULL,
     lease_until      BIGINT NOT NULL,
+    done             BIGINT NOT NULL,  -- settled deliveries, about: a commit whose answer was lost counts twice. The books count the ledger
     PRIMARY KEY (bucket, mailing_id, batch)
 );
 -- Finds what can be leased and whether all is done. Renewing a lease changes none of these columns.

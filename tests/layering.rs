@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["letters"],
     &["content", "store", "transport"],
-    &["watcher", "scheduler", "sender", "housekeeper", "status"],
+    &["watcher", "scheduler", "sender", "housekeeper", "status", "control"],
     &["http"],
     &["app", "cli"],
 ];

@@ -20,7 +20,7 @@ use crate::housekeeper::Housekeeper;
 use crate::http::{self, Web};
 use crate::renderer::Templates;
 use crate::scheduler::Scheduler;
-use crate::sender::Sender;
+use crate::sender::{self, Lane, Sender};
 use crate::store::Store;
 use crate::transport::Transport;
 use crate::types::{NewsletterId, NodeId};
@@ -146,7 +146,7 @@ impl App {
     /// # Errors
     /// When there is no randomness for the id of this run.
     pub fn sender(&self, stop: watch::Receiver<bool>) -> anyhow::Result<Sender> {
-        Ok(Sender {
+        Ok(Sender::new(sender::Parts {
             store: self.store.clone(),
             transport: Transport::new(&self.config.mail),
             in_doubt: self.config.mail.in_doubt,
@@ -155,7 +155,7 @@ impl App {
             chance: self.chance.clone(),
             node: NodeId::from_bytes(self.chance.bytes()?),
             stop,
-        })
+        }))
     }
 
     /// The housekeeper.
@@ -186,7 +186,10 @@ impl App {
             tasks.spawn(loops::keep_schedule(self.scheduler(), self.clock.clone(), stop.clone()));
         }
         if roles.contains(&Role::Sender) {
-            tasks.spawn(loops::send(self.sender(stop.clone())?, stop.clone()));
+            let sender = Arc::new(self.sender(stop.clone())?);
+            for lane in [Lane::Confirmations, Lane::Digests] {
+                tasks.spawn(loops::send(Arc::clone(&sender), lane, stop.clone()));
+            }
             tasks.spawn(loops::keep_house(self.housekeeper(), self.clock.clone(), stop.clone()));
         }
         tokio::select! {

@@ -15,6 +15,7 @@ mod send;
 mod serve;
 mod status;
 mod subscribers;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -65,7 +66,7 @@ enum Verb {
     /// Decide about an issue: release it, dismiss it, mail it after all.
     #[command(flatten)]
     Issues(issues::Issues),
-    /// Pause an open mailing, or resume a paused one.
+    /// Pause, resume or cancel a mailing, or say how fast it goes.
     #[command(flatten)]
     Mailings(mailings::Mailings),
     /// List and settle messages of which nobody knows whether the relay took them.

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::letters;
 use crate::message::{Compiled, Message, Recipient};
 use crate::renderer::Templates;
-use crate::transport::{Announced, Envelope, Transport};
+use crate::transport::{Announced, Content, Envelope, Transport};
 use crate::types::{EmailAddress, MailingId, SubscriberId};
 
 /// Send the newest digest to one address, exactly as subscribers get it, outside of every mailing.
@@ -77,7 +77,7 @@ async fn deliver(transport: &Transport, message: &Message) -> anyhow::Result<()>
         Some(Announced::Refused { phase, reply }) => bail!("{phase:?} was refused: {} {}", reply.code, reply.text),
         None => bail!("the relay said nothing"),
     }
-    let round = connection.round(Some(&message.bytes), None).await;
+    let round = connection.round(Some(&Content::new(message.bytes.clone())?), None).await;
     match round.content {
         Some(reply) if reply.code == 250 => {}
         Some(reply) => bail!("the mail was refused: {} {}", reply.code, reply.text),

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use url::Url;
 
 use crate::delivery::Patience;
+use crate::delivery::rate::Rate;
 use crate::issue::Reading;
 use crate::issue::news::Caution;
 use crate::issue::permalink::Permalink;
@@ -65,6 +66,12 @@ pub struct Smtp {
     pub login: Option<(String, Secret)>,
     /// How many connections a sender keeps, at most.
     pub connections: usize,
+    /// How fast mail may go to it, over all nodes together.
+    pub rate: Option<Rate>,
+    /// How many messages a connection carries before it is closed.
+    pub messages: u32,
+    /// How long a connection without work is kept.
+    pub idle: Duration,
     /// The name said in EHLO.
     pub hello: String,
     /// Deadline for connecting and for the answer to each command; the final dot has 600 s (RFC 5321 section 4.5.3.2).

@@ -2,6 +2,7 @@
 
 pub mod books;
 pub mod maillog;
+pub mod rate;
 mod reply;
 
 use std::time::Duration;

@@ -10,6 +10,7 @@ mod feeds;
 mod files;
 mod headers;
 mod mail;
+mod mailings;
 mod metrics;
 mod outbox;
 mod pages;
@@ -65,6 +66,8 @@ pub fn private(web: Web) -> Router {
         .route("/", get(private::front))
         .route("/health", get(private::health))
         .route("/status", get(private::status))
+        .route("/mailings", get(mailings::list))
+        .route("/mailings/{mailing}/{order}", post(mailings::order))
         .route("/metrics", get(metrics::metrics))
         .route("/favicon.ico", get(parts::no_icon))
         .route(&format!("/{}", web.templates().style_name()), get(parts::style))

@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::InDoubt;
@@ -24,6 +25,8 @@ pub struct Queue {
     lease: Lease,
     clock: Clock,
     in_doubt: InDoubt,
+    /// When it is another mailing's turn.
+    until: Option<Instant>,
     state: Mutex<State>,
 }
 
@@ -53,17 +56,25 @@ pub enum Job {
 }
 
 impl Queue {
-    /// The queue of a fresh lease.
-    pub fn new(store: Store, lease: Lease, clock: Clock, in_doubt: InDoubt) -> Self {
+    /// The queue of a fresh lease, which gives nobody any more after `until`.
+    pub fn new(store: Store, lease: Lease, clock: Clock, in_doubt: InDoubt, until: Option<Instant>) -> Self {
         let state = Mutex::new(State { ready: VecDeque::new(), stage: Stage::InDoubt });
-        Self { store, lease, clock, in_doubt, state }
+        Self { store, lease, clock, in_doubt, until, state }
     }
 
-    /// The next recipient; `None` when there is nobody left.
+    /// The next recipient; `None` when there is nobody left, or it is another mailing's turn.
     pub async fn next(&self) -> Result<Option<Job>, StoreError> {
+        if self.is_over() {
+            return Ok(None);
+        }
         let mut state = self.state.lock().await;
         self.fill(&mut state).await?;
         Ok(state.ready.pop_front())
+    }
+
+    /// Whether it is another mailing's turn.
+    pub fn is_over(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
     }
 
     /// Gives back a recipient whose content did not go on the wire.

@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::Lane;
+use super::limits::Limit;
+use super::pool::{Held, Pool};
 use super::queue::{Job, Queue};
 use super::recorder::Recorder;
 use crate::chance::Chance;
@@ -12,20 +15,23 @@ use crate::clock::Clock;
 use crate::delivery::{self, Attempt, Outcome, Patience, Phase, Reply};
 use crate::message::{Compiled, Message, Recipient};
 use crate::store::{Appended, Entry, Event, LeaseLost, Pending, Store};
-use crate::transport::{Announced, Connection, Envelope, Round, Transport, TransportError};
+use crate::transport::{Announced, Content, Envelope, Round, TransportError};
 use crate::types::{Bucket, EmailAddress, MailingId};
-
-/// How often one worker opens a connection again before it leaves the rest to the next tick.
-const RECONNECTS: u32 = 3;
 
 /// After a relay that was busy with a content it had taken: soon, since the attempt says nothing about the recipient.
 const BUSY_RETRY: chrono::Duration = chrono::Duration::minutes(1);
 
+/// How often one that waits for its slot looks whether it should stop.
+const LOOK: Duration = Duration::from_millis(200);
+
 /// A connection's owner.
 pub struct Worker {
     pub store: Store,
-    pub transport: Transport,
+    pub pool: Pool,
+    pub lane: Lane,
     pub compiled: Arc<Compiled>,
+    /// Of the mailing and of the relay.
+    pub limits: [Arc<Limit>; 2],
     pub queue: Arc<Queue>,
     pub recorder: Recorder,
     pub patience: Patience,
@@ -41,6 +47,8 @@ pub struct Worker {
 pub struct Work {
     /// Messages the relay took.
     pub accepted: u64,
+    /// Messages about which the relay said anything, good or bad.
+    pub answered: u64,
     /// Why the last connection ended early, if it did.
     pub trouble: Option<TransportError>,
 }
@@ -48,13 +56,16 @@ pub struct Work {
 /// A composed message and whom it is for.
 struct Parcel {
     pending: Pending,
-    message: Message,
+    envelope: Envelope,
+    content: Content,
 }
 
 /// Why a session ended.
 enum End {
     /// Nobody is left, the process stops, or the mailing does.
     Done,
+    /// The connection has carried its share.
+    Worn,
     /// The connection is of no use any more; others may be.
     Broken(TransportError),
     /// An announced envelope must not be followed by its content; a connection cannot take a 354 back.
@@ -71,61 +82,75 @@ enum Next {
 
 impl Worker {
     /// Works until the queue is empty, the process stops, the lease is lost or the relay is of no use.
-    pub async fn run(self, first: Option<Connection>) -> Work {
+    pub async fn run(self, first: Option<Held>) -> Work {
         let mut work = Work::default();
-        let mut connection = first;
-        let mut reconnects = 0;
+        let mut held = first;
         loop {
-            let mut open = match connection.take() {
+            let mut open = match held.take() {
                 Some(open) => open,
-                None => match self.transport.connect().await {
-                    Ok(open) => open,
+                None => match self.connect().await {
+                    Ok(Some(open)) => open,
+                    Ok(None) => return work,
                     Err(error) => {
                         work.trouble = Some(error);
                         return work;
                     }
                 },
             };
-            match self.session(&mut open, &mut work.accepted).await {
+            let before = work.answered;
+            match self.session(&mut open, &mut work).await {
                 Err(LeaseLost) => return work,
                 Ok(End::Done) => {
-                    open.quit().await;
+                    self.pool.rest(open).await;
                     return work;
                 }
+                Ok(End::Worn) => self.pool.rest(open).await,
                 Ok(End::Abandoned) => {}
                 Ok(End::Paused) => return work,
                 Ok(End::Broken(error)) => {
+                    let useless = work.answered == before && !open.rested;
                     tracing::warn!(mailing = %self.mailing, %error, "a connection to the relay ended");
-                    reconnects += 1;
-                    work.trouble = Some(error);
-                    if reconnects > RECONNECTS {
+                    // One that got something done is replaced at once; one that did not may be the relay's way to say no.
+                    if useless {
+                        work.trouble = Some(error);
                         return work;
                     }
-                    tokio::time::sleep(Duration::from_secs(1 << reconnects)).await;
                 }
             }
         }
     }
 
-    async fn session(&self, connection: &mut Connection, accepted: &mut u64) -> Result<End, LeaseLost> {
+    /// A connection, unless the process stops first.
+    async fn connect(&self) -> Result<Option<Held>, TransportError> {
+        let mut stop = self.stop.clone();
+        tokio::select! {
+            held = self.pool.take(self.lane) => held.map(Some),
+            _ = stop.wait_for(|stop| *stop) => Ok(None),
+        }
+    }
+
+    async fn session(&self, held: &mut Held, work: &mut Work) -> Result<End, LeaseLost> {
         // Handed and durable: its content goes out with the next round.
         let mut flying: Option<Parcel> = None;
         loop {
-            let next = self.take().await?;
+            let worn = self.pool.is_worn(held);
+            // What is handed never waits for a slot of the next.
+            let next = if worn || !self.has_slot(flying.is_none()).await { None } else { self.take().await? };
             if flying.is_none() && next.is_none() {
-                return Ok(End::Done);
+                // Nobody is left, or it is time to stop: a slot was waited for.
+                return Ok(if worn { End::Worn } else { End::Done });
             }
-            let envelope = next
-                .as_ref()
-                .map(|parcel| Envelope { from: parcel.message.return_path.clone(), to: parcel.message.to.clone() });
-            let content = flying.as_ref().map(|parcel| parcel.message.bytes.as_slice());
-            let Round { content, envelope, broken } = connection.round(content, envelope.as_ref()).await;
+            let envelope = next.as_ref().map(|parcel| &parcel.envelope);
+            let content = flying.as_ref().map(|parcel| &parcel.content);
+            let Round { content, envelope, broken } = held.connection().round(content, envelope).await;
 
             let mut entries = Vec::with_capacity(2);
             let mut leave = false;
             // No reply to a content that went out: it stays `handed` in the ledger, in doubt, for the next lease.
             if let (Some(parcel), Some(reply)) = (flying.take(), content) {
-                *accepted += u64::from(reply.code == 250);
+                held.carry();
+                work.answered += 1;
+                work.accepted += u64::from(reply.code == 250);
                 let (event, next) = self.after_content(&parcel.pending, reply).await;
                 entries.push(entry(&parcel.pending, event));
                 leave |= matches!(next, Next::Leave);
@@ -137,6 +162,7 @@ impl Worker {
                     handing = Some(parcel);
                 }
                 (Some(parcel), Some(Announced::Refused { phase, reply })) => {
+                    work.answered += u64::from(reply.code != 421);
                     let (event, next) = self.after_envelope(parcel.pending, phase, reply).await;
                     entries.extend(event);
                     leave |= matches!(next, Next::Leave);
@@ -164,6 +190,27 @@ impl Worker {
         }
     }
 
+    /// Whether another message may go now. A patient worker waits for it, until it is another mailing's turn or the process stops.
+    async fn has_slot(&self, patient: bool) -> bool {
+        for limit in &self.limits {
+            loop {
+                let wait = match limit.take().await {
+                    Ok(None) => break,
+                    Ok(Some(wait)) => wait,
+                    Err(error) => {
+                        tracing::error!(%error, "the rate cannot be read");
+                        return false;
+                    }
+                };
+                if !patient || *self.stop.borrow() || self.queue.is_over() {
+                    return false;
+                }
+                tokio::time::sleep(wait.min(LOOK)).await;
+            }
+        }
+        true
+    }
+
     /// The next message to announce; `None` when nobody is left or the process stops. Those who get none are noted on the way.
     async fn take(&self) -> Result<Option<Parcel>, LeaseLost> {
         loop {
@@ -181,20 +228,24 @@ impl Worker {
             let noted = match job {
                 Job::Hold(pending) => entry(&pending, Event::Held),
                 Job::Skip(pending, reason) => entry(&pending, Event::Skipped(reason)),
-                Job::Send(pending) => match EmailAddress::parse(&pending.address) {
-                    Ok(address) => return Ok(Some(self.compose(pending, address))),
-                    Err(error) => entry(&pending, Event::Skipped(format!("the stored address is not one: {error}"))),
+                Job::Send(pending) => match self.compose(&pending) {
+                    Ok((envelope, content)) => return Ok(Some(Parcel { pending, envelope, content })),
+                    Err(reason) => entry(&pending, Event::Skipped(reason)),
                 },
             };
             self.recorder.append(vec![noted]).await?;
         }
     }
 
-    fn compose(&self, pending: Pending, address: EmailAddress) -> Parcel {
+    /// A message that cannot be made fails alone, with its reason.
+    fn compose(&self, pending: &Pending) -> Result<(Envelope, Content), String> {
+        let address =
+            EmailAddress::parse(&pending.address).map_err(|error| format!("the stored address is not one: {error}"))?;
         let recipient =
             Recipient { bucket: self.bucket, subscriber: pending.subscriber, address, request: pending.request };
-        let message = self.compiled.splice(&recipient);
-        Parcel { pending, message }
+        let Message { return_path: from, to, bytes, .. } = contained(|| self.compiled.splice(&recipient))?;
+        let content = Content::new(bytes).map_err(|error| error.to_string())?;
+        Ok((Envelope { from, to }, content))
     }
 
     /// What the answer to a content means for the ledger, and for the session.
@@ -255,4 +306,27 @@ impl Worker {
 
 fn entry(pending: &Pending, event: Event) -> Entry {
     Entry { subscriber: pending.subscriber, attempt: pending.attempt, event }
+}
+
+/// A panic while one message is made is that message's failure, and not the end of the batch, which would meet it again and again.
+fn contained<T>(make: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)).map_err(|panic| {
+        let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        format!("the message cannot be composed; this is a bug: {said}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_composing_is_one_messages_failure() {
+        assert_eq!(contained(|| 7), Ok(7));
+        assert_eq!(
+            contained(|| -> u8 { panic!("no {}", "key") }),
+            Err("the message cannot be composed; this is a bug: no key".into())
+        );
+    }
 }

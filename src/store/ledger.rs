@@ -40,9 +40,11 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Result<Vec<Appended>, LeaseLost>, StoreError> {
         fit(lease, entries)?;
+        let done = entries.iter().filter(|entry| entry.event.is_final()).count();
+        let done = i64::try_from(done).unwrap_or_default();
         let page = Page { lease, now };
         write!(self.pool, |tx| {
-            if !hold(tx, lease, span).await? {
+            if !hold(tx, lease, span, done).await? {
                 return Ok(Err(LeaseLost));
             }
             page.append(tx, entries).await.map(Ok)

@@ -3,6 +3,7 @@
 //! Statements use `$n` markers and the dialect both accept; times are UTC epoch milliseconds; the only clock asked is the
 //! database's, for leases. The database decides races: guarded writes, then a look at the rows affected.
 
+mod allowances;
 mod batches;
 mod books;
 mod decisions;
@@ -17,7 +18,9 @@ mod migrations;
 mod model;
 mod open;
 mod opening;
+mod progress;
 mod publish;
+mod relays;
 mod row;
 mod sql;
 mod subscribe;

@@ -1,5 +1,7 @@
 //! What goes into the store and comes out of it, where the core has no type for it.
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::delivery::Reply;
@@ -302,6 +304,17 @@ pub enum Event {
     Held,
 }
 
+impl Event {
+    /// Whether the person needs nothing more.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Handed | Self::Deferred { .. } => false,
+            Self::Accepted(_) | Self::Refused { .. } | Self::Skipped(_) | Self::Held => true,
+        }
+    }
+}
+
 /// What became of a group of appends, in the order of the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
@@ -370,4 +383,80 @@ pub enum Settlement {
     Delivered(String),
     /// Send it again: same Message-ID, same bytes.
     Resend,
+}
+
+/// Which batches are leased: confirmations never wait behind digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Confirmations.
+    Confirmations,
+    /// Digests and corrections.
+    Digests,
+}
+
+/// A relay that is down, as all nodes know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayTrouble {
+    /// Its name.
+    pub relay: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// When one node may look again.
+    pub probe_at: DateTime<Utc>,
+    /// What happened.
+    pub reason: String,
+}
+
+/// How fast a node may go on with a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// As fast as it can.
+    Unlimited,
+    /// So many messages, evenly spaced.
+    Slots {
+        /// From now until the first.
+        first: Duration,
+        /// Between two.
+        spacing: Duration,
+        /// How many.
+        count: u32,
+    },
+    /// Not now: ask again after this time.
+    Later(Duration),
+}
+
+/// How far a mailing is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// The mailing.
+    pub mailing: MailingId,
+    /// Its newsletter.
+    pub newsletter: NewsletterId,
+    /// Its subject.
+    pub subject: String,
+    /// Open or paused.
+    pub state: MailingState,
+    /// Why it is paused.
+    pub reason: Option<String>,
+    /// The audience; `None` in the first seconds.
+    pub people: Option<i64>,
+    /// Settled, one way or the other.
+    pub done: i64,
+    /// Settled per second, over the last seconds.
+    pub per_second: f64,
+    /// The time between two messages that an operator set.
+    pub spacing: Option<Duration>,
+}
+
+/// One reason why deliveries did not go through.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Refusal {
+    /// For good, as opposed to deferred.
+    pub refused: bool,
+    /// The reply's code.
+    pub code: i64,
+    /// A reply.
+    pub example: String,
+    /// How often.
+    pub times: i64,
 }

@@ -8,6 +8,8 @@ mod smtp;
 
 pub use outbox::{Outbox, OutboxMail};
 
+use std::time::Duration;
+
 use crate::config;
 use crate::delivery::{Phase, Reply};
 use crate::types::EmailAddress;
@@ -19,6 +21,40 @@ pub struct Envelope {
     pub from: EmailAddress,
     /// RCPT TO.
     pub to: EmailAddress,
+}
+
+/// A message that is fit for the wire: ASCII lines of at most 998 octets, each ended by CRLF. Not dot-stuffed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content(String);
+
+impl Content {
+    /// Checks a message.
+    ///
+    /// # Errors
+    /// [`TransportError::Unfit`]: what is wrong with it, and in which line.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, TransportError> {
+        fit::check(&bytes).map_err(TransportError::Unfit)?;
+        String::from_utf8(bytes).map(Self).map_err(|error| TransportError::Unfit(error.to_string()))
+    }
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Content({} bytes)", self.0.len())
+    }
+}
+
+/// How much a transport takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections of one process.
+    pub connections: usize,
+    /// Messages of one connection.
+    pub messages: u32,
+    /// How long a connection may rest.
+    pub idle: Duration,
+    /// The time between two messages, over all nodes together.
+    pub spacing: Option<Duration>,
 }
 
 /// How mail leaves this process.
@@ -45,8 +81,8 @@ pub struct Round {
     /// The reply to the content's final dot. `None` when no content was given, or when its reply never came or cannot be
     /// believed: then `broken` is set and the message is in doubt.
     ///
-    /// Content that was certainly not sent has a reply of our own, as if a relay had refused it: 554 5.6.0 with
-    /// [`TransportError::Unfit`], 451 4.3.0 with [`TransportError::Write`].
+    /// Content that was certainly not sent has a reply of our own, as if a relay had refused it: 451 4.3.0 with
+    /// [`TransportError::Write`]; 554 5.6.0 with [`TransportError::Unfit`] when it is not a message that an outbox can name.
     pub content: Option<Reply>,
     /// The answer to the next envelope.
     pub envelope: Option<Announced>,
@@ -124,13 +160,22 @@ impl Transport {
         }
     }
 
-    /// How many connections a sender may keep.
+    /// What it is called in logs and in what nodes tell each other of it.
     #[must_use]
-    pub fn connections(&self) -> usize {
+    pub fn name(&self) -> String {
         match self {
-            // The disk is the bottleneck, and one writer keeps it busy.
-            Self::Outbox(_) => 1,
-            Self::Smtp(relay) => relay.connections(),
+            Self::Outbox(_) => "outbox".to_owned(),
+            Self::Smtp(relay) => relay.name(),
+        }
+    }
+
+    /// How much it takes.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        match self {
+            // The disk is the bottleneck, and one writer keeps it busy; nobody minds a writer that rests.
+            Self::Outbox(_) => Limits { connections: 1, messages: u32::MAX, idle: Duration::MAX, spacing: None },
+            Self::Smtp(relay) => relay.limits(),
         }
     }
 
@@ -150,10 +195,10 @@ impl Transport {
 impl Connection {
     /// Sends `content` for the envelope that the last round announced as [`Announced::Ready`], and announces `next`.
     ///
-    /// With PIPELINING both go out in one write and cost one round trip. `content` is a whole message, not dot-stuffed.
+    /// With PIPELINING both go out in one write and cost one round trip. `content` is a whole message.
     /// A caller that has announced an envelope must send its content in the next round, or drop the connection; anything
     /// else sends nothing and breaks it. Dropping this future half-way breaks it too.
-    pub async fn round(&mut self, content: Option<&[u8]>, next: Option<&Envelope>) -> Round {
+    pub async fn round(&mut self, content: Option<&Content>, next: Option<&Envelope>) -> Round {
         match self {
             Self::Outbox(connection) => connection.round(content, next).await,
             Self::Smtp(connection) => connection.round(content, next).await,

@@ -11,7 +11,7 @@ use tidings::chance::Chance;
 use tidings::clock::Clock;
 use tidings::config;
 use tidings::http;
-use tidings::sender::{SendError, Tick};
+use tidings::sender::{Lane, SendError, Tick};
 use tidings::store::MailingView;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -247,12 +247,15 @@ cron = "0 9 * * 1"
     pub async fn send(&self) {
         let (_keep, stop) = watch::channel(false);
         let sender = self.app().sender(stop).unwrap();
-        for troubles in 0.. {
-            assert!(troubles < 100, "the relay never works");
-            match sender.tick().await {
-                Ok(Tick::Idle) => break,
-                Ok(Tick::Worked { .. }) | Err(SendError::Relay(_)) => {}
-                Err(error) => panic!("{error}"),
+        for lane in [Lane::Confirmations, Lane::Digests] {
+            for troubles in 0.. {
+                assert!(troubles < 100, "the relay never works");
+                match sender.tick(lane).await {
+                    Ok(Tick::Idle) => break,
+                    Ok(Tick::Worked { .. }) | Err(SendError::Relay(_)) => {}
+                    Ok(Tick::Waits) => self.advance(Duration::from_secs(31)),
+                    Err(error) => panic!("{error}"),
+                }
             }
         }
         self.app().housekeeper().tick(self.clock.now()).await.unwrap();
@@ -276,6 +279,11 @@ cron = "0 9 * * 1"
 
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         answer(client().post(self.absolute(path)).form(form)).await
+    }
+
+    /// A POST as a browser makes it for a page of another site.
+    pub async fn post_from(&self, origin: &str, path: &str) -> Answer {
+        answer(client().post(self.absolute(path)).header("Origin", origin)).await
     }
 
     fn absolute(&self, path: &str) -> String {

@@ -28,7 +28,12 @@ pub struct Proxy {
 
 impl Proxy {
     pub async fn start(target: Target) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::start_at(0, target).await
+    }
+
+    /// On a port of the test's choice.
+    pub async fn start_at(port: u16, target: Target) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let (cuts, frozen) = (watch::channel(0).0, watch::channel(false).0);
         let (cut, freeze) = (cuts.clone(), frozen.clone());

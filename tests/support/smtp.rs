@@ -190,7 +190,12 @@ pub struct Peer {
 impl Peer {
     /// Starts to listen.
     pub async fn start(script: Script) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::start_at(0, script).await
+    }
+
+    /// Starts to listen on a port of the test's choice.
+    pub async fn start_at(port: u16, script: Script) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let record = Arc::new(Mutex::new(Record::default()));
         let (script, shared) = (Arc::new(script), record.clone());

@@ -67,6 +67,9 @@ fn smtp(r: &mut Reader<'_>, chosen: Option<Found<'_>>, url: Option<&Url>) -> Opt
     };
     let login = login(r);
     let connections = r.need(&["mail.smtp.connections"]).and_then(|found| r.number(found, 1..=100));
+    let messages = r.need(&["mail.smtp.messages"]).and_then(|found| r.number(found, 1..=1_000_000));
+    let rate = r.may(&["mail.smtp.rate"], values::rate);
+    let idle = r.must(&["mail.smtp.idle"], values::duration);
     let hello = r.may(&["mail.smtp.hello"], values::hello);
     let timeout = r.must(&["mail.smtp.timeout"], |text| values::at_least(Duration::from_secs(1), text));
     Some(Smtp {
@@ -75,6 +78,9 @@ fn smtp(r: &mut Reader<'_>, chosen: Option<Found<'_>>, url: Option<&Url>) -> Opt
         tls: tls?,
         login: login?,
         connections: connections?,
+        messages: messages?,
+        rate: rate?,
+        idle: idle?,
         hello: hello?.or_else(|| url.map(own_name))?,
         timeout: timeout?,
     })

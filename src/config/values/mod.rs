@@ -11,6 +11,7 @@ pub(super) use places::{
 };
 
 use super::schema::nearest;
+use crate::delivery::rate::Rate;
 use crate::issue::{DateSource, permalink};
 use crate::schedule::{Schedule, ScheduleError};
 use crate::types::{EmailAddress, Mailbox};
@@ -95,6 +96,11 @@ pub(super) fn mailbox(text: &str) -> Result<Mailbox, Problem> {
     Mailbox::parse(text).map_err(|error| {
         Problem::new("is not a mail address", error.to_string(), "Write it as The News <news@example.org>.")
     })
+}
+
+/// A rate.
+pub(super) fn rate(text: &str) -> Result<Rate, Problem> {
+    Rate::parse(text).map_err(|error| Problem::new("is not a rate", error.to_string(), "Write it as in 5000/h."))
 }
 
 /// An address.

@@ -14,11 +14,12 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig};
 
-use super::super::TransportError;
+use super::super::{Limits, TransportError};
 use super::session::{Connection, answer, within};
 use super::wire::Wire;
 use crate::config::{Smtp, Tls};
 use crate::delivery::Phase;
+use crate::delivery::rate::Rate;
 
 /// A relay: where it is, and what we demand of a session with it.
 #[derive(Clone, Debug)]
@@ -35,8 +36,9 @@ impl Relay {
         Self { config: config.clone(), tls: Arc::default() }
     }
 
-    pub(in super::super) fn connections(&self) -> usize {
-        self.config.connections
+    pub(in super::super) fn limits(&self) -> Limits {
+        let Smtp { connections, messages, idle, rate, .. } = self.config;
+        Limits { connections, messages, idle, spacing: rate.map(Rate::spacing) }
     }
 
     /// A session ready for MAIL.
@@ -156,7 +158,7 @@ impl Relay {
         }
     }
 
-    fn name(&self) -> String {
+    pub(in super::super) fn name(&self) -> String {
         format!("{}:{}", self.config.host, self.config.port)
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::response::Response;
 
-use super::super::{Announced, Envelope, Round, TransportError, fit};
+use super::super::{Announced, Content, Envelope, Round, TransportError, fit};
 use super::judge::judge;
 use crate::delivery::{Phase, Reply};
 
@@ -44,12 +44,10 @@ struct Steps {
 }
 
 impl Steps {
-    /// # Errors
-    /// Why the content is not fit for the wire.
-    fn new(content: Option<&[u8]>, next: Option<&Envelope>) -> Result<Self, String> {
+    fn new(content: Option<&Content>, next: Option<&Envelope>) -> Self {
         let mut steps = Self::default();
         if let Some(content) = content {
-            fit::stuff(fit::check(content)?, &mut steps.text);
+            fit::stuff(&content.0, &mut steps.text);
             steps.end(Phase::Content);
         }
         if let Some(Envelope { from, to }) = next {
@@ -62,7 +60,7 @@ impl Steps {
                 steps.end(phase);
             }
         }
-        Ok(steps)
+        steps
     }
 
     fn end(&mut self, phase: Phase) {
@@ -82,7 +80,7 @@ impl Connection {
         Self { smtp, pipelining, timeout, state: State::Idle }
     }
 
-    pub(in super::super) async fn round(&mut self, content: Option<&[u8]>, next: Option<&Envelope>) -> Round {
+    pub(in super::super) async fn round(&mut self, content: Option<&Content>, next: Option<&Envelope>) -> Round {
         let state = std::mem::replace(&mut self.state, State::Broken);
         let expected = match state {
             State::Idle => content.is_none(),
@@ -93,10 +91,7 @@ impl Connection {
             let why = format!("this round does not fit a session that is {state:?}; nothing was sent");
             return Round { broken: Some(TransportError::Lost(why)), ..Round::default() };
         }
-        let steps = match Steps::new(content, next) {
-            Ok(steps) => steps,
-            Err(why) => return Round::not_sent(554, "5.6.0", TransportError::Unfit(why)),
-        };
+        let steps = Steps::new(content, next);
         let mut answers = Vec::with_capacity(steps.ends.len());
         let cut_short = self.talk(&steps, &mut answers).await.err();
         let mut round = judge(answers, cut_short);

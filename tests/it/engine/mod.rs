@@ -4,12 +4,15 @@
 //! What is random comes from a printed seed; `TIDINGS_TEST_SEED=N` runs the same way again. `TIDINGS_TEST_LONG=1` runs the long form of every test:
 //! `TIDINGS_TEST_LONG=1 cargo test --release --test it engine:: -- --test-threads 2 --nocapture`.
 
+mod control;
 mod disk;
 mod doubt;
 
 mod kill;
+mod opening;
 mod postgres;
 mod refusals;
+mod relays;
 mod replies;
 mod resets;
 

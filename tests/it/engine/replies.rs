@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tidings::sender::{SendError, Tick};
+use tidings::sender::{Lane, SendError, Tick};
 use tidings::store::MailingState;
 use tokio::sync::watch;
 
@@ -98,7 +98,7 @@ async fn run(people: usize, cancel: bool) {
         let sender = app.app().sender(stop).unwrap();
         let long = Duration::from_secs(60);
         let patience = if cancel && dice.roll(3) == 0 { dice.millis(400) } else { long };
-        match tokio::time::timeout(patience, sender.tick()).await {
+        match tokio::time::timeout(patience, sender.tick(Lane::Digests)).await {
             // A cancelled sender is a dead node; its leases expire.
             Err(_) if patience < long => {
                 cancels += 1;
@@ -108,6 +108,7 @@ async fn run(people: usize, cancel: bool) {
             }
             Err(_) => panic!("a tick takes longer than any deadline"),
             Ok(Ok(Tick::Worked { .. }) | Err(SendError::Relay(_))) => {}
+            Ok(Ok(Tick::Waits)) => app.advance(Duration::from_secs(31)),
             Ok(Ok(Tick::Idle)) => app.advance(Duration::from_secs(3_600)),
             Ok(Err(error)) => panic!("{error}"),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tidings::config::{self, InDoubt, Smtp, Tls};
 use tidings::delivery::Patience;
-use tidings::transport::{Announced, Connection, Envelope, Round, Transport, TransportError};
+use tidings::transport::{Announced, Connection, Content, Envelope, Round, Transport, TransportError};
 use tidings::types::EmailAddress;
 
 fn mail(transport: config::Transport) -> config::Mail {
@@ -25,6 +25,9 @@ fn relay(port: u16) -> Smtp {
         tls: Tls::None,
         login: None,
         connections: 2,
+        messages: 100,
+        rate: None,
+        idle: Duration::from_secs(10),
         hello: "sender.example".to_owned(),
         timeout: Duration::from_secs(5),
     }
@@ -43,8 +46,16 @@ fn to(n: usize) -> Envelope {
     envelope(&format!("r{n}@example.com"))
 }
 
-fn message(n: usize) -> Vec<u8> {
-    format!("Subject: {n}\r\n\r\nHello {n}\r\n").into_bytes()
+fn text(n: usize) -> String {
+    format!("Subject: {n}\r\n\r\nHello {n}\r\n")
+}
+
+fn message(n: usize) -> Content {
+    content(text(n))
+}
+
+fn content(text: impl Into<Vec<u8>>) -> Content {
+    Content::new(text.into()).unwrap()
 }
 
 fn code(round: &Round) -> Option<u16> {
