@@ -69,7 +69,6 @@ pub(super) async fn watch_source(mut watcher: Watcher, clock: Clock, chance: Cha
     let poll = watcher.newsletter().poll;
     // To look at a directory again costs nobody anything.
     let is_remote = matches!(watcher.newsletter().source.place, config::SourcePlace::Git { .. });
-    let source = watcher.source();
     let mut trouble = Trouble::new(format!("the source of {}", watcher.newsletter().id));
     let mut failures = 0;
     loop {
@@ -84,7 +83,7 @@ pub(super) async fn watch_source(mut watcher: Watcher, clock: Clock, chance: Cha
         let [chance] = chance.bytes().unwrap_or([128]);
         let pause = watcher::pause(poll, failures, chance);
         let changed = async {
-            tokio::select! { () = source.changed() => {}, () = tokio::time::sleep(pause) => {} }
+            tokio::select! { () = watcher.changed() => {}, () = tokio::time::sleep(pause) => {} }
         };
         tokio::select! { () = changed => {}, () = stopped(stop.clone()) => return }
     }

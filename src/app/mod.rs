@@ -24,7 +24,7 @@ use crate::sender::{self, Lane, Sender};
 use crate::store::Store;
 use crate::transport::Transport;
 use crate::types::{NewsletterId, NodeId};
-use crate::watcher::Watcher;
+use crate::watcher::{Pages, Watcher};
 
 /// What a process can do. Nodes of a large install each do some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -53,6 +53,8 @@ pub struct App {
     pub templates: Arc<Templates>,
     /// The content source of each newsletter.
     pub sources: BTreeMap<NewsletterId, Arc<Source>>,
+    /// The built site of each newsletter that takes pages from one.
+    pub pages: BTreeMap<NewsletterId, Arc<Source>>,
     /// Time.
     pub clock: Clock,
     /// Randomness.
@@ -95,6 +97,21 @@ pub fn open_sources(config: &Config) -> anyhow::Result<BTreeMap<NewsletterId, Ar
     Ok(sources)
 }
 
+/// Opens the built sites of the newsletters that take pages from one; nothing is read yet.
+///
+/// # Errors
+/// When the place of one cannot be used at all.
+pub fn open_pages(config: &Config) -> anyhow::Result<BTreeMap<NewsletterId, Arc<Source>>> {
+    let mut sites = BTreeMap::new();
+    for newsletter in &config.newsletters {
+        let Some(pages) = &newsletter.pages else { continue };
+        let mirror = config.data.join("mirrors").join(format!("{}.pages", newsletter.id));
+        let source = Source::open(&pages.source, &mirror).with_context(|| newsletter.id.to_string())?;
+        sites.insert(newsletter.id.clone(), Arc::new(source));
+    }
+    Ok(sites)
+}
+
 impl App {
     /// Opens everything that must be there from the start: templates and database. Sources and relays may come later.
     ///
@@ -102,9 +119,9 @@ impl App {
     /// In words, with the remedy.
     pub async fn open(config: Config, clock: Clock, chance: Chance) -> anyhow::Result<Self> {
         let templates = Arc::new(Templates::load(config.templates.as_deref())?);
-        let sources = open_sources(&config)?;
+        let (sources, pages) = (open_sources(&config)?, open_pages(&config)?);
         let store = Store::open(&config.database.url, &chance).await?;
-        Ok(Self { config: Arc::new(config), store, templates, sources, clock, chance })
+        Ok(Self { config: Arc::new(config), store, templates, sources, pages, clock, chance })
     }
 
     /// The web face.
@@ -125,7 +142,9 @@ impl App {
     pub fn watchers(&self) -> Vec<Watcher> {
         let watcher = |newsletter: &config::Newsletter| {
             let source = Arc::clone(self.sources.get(&newsletter.id)?);
-            Some(Watcher::new(self.store.clone(), source, newsletter.clone(), self.config.server.url.clone()))
+            let pages = self.pages.get(&newsletter.id).and_then(|site| Pages::new(newsletter, site));
+            let base = self.config.server.url.clone();
+            Some(Watcher::new(self.store.clone(), source, newsletter.clone(), base).with_pages(pages))
         };
         self.config.newsletters.iter().filter_map(watcher).collect()
     }

@@ -15,6 +15,7 @@ use crate::issue::identity::{Parsed, Texts, match_up};
 use crate::issue::{self, Issue};
 use crate::renderer::{self, Templates};
 use crate::types::Finding;
+use crate::watcher::Pages;
 
 /// Check the configuration and every document, without a database. The exit status is 1 when something is wrong.
 ///
@@ -63,11 +64,13 @@ impl Check {
         if let Err(error) = Templates::load(config.templates.as_deref()) {
             report.errors.push(error.to_string());
         }
-        let sources = app::open_sources(&config)?;
+        let (sources, sites) = (app::open_sources(&config)?, app::open_pages(&config)?);
         for newsletter in &config.newsletters {
             let Some(source) = sources.get(&newsletter.id) else { continue };
             let what = format!("reading {}", newsletter.id);
-            if let Err(error) = output::waiting(&what, self.newsletter(newsletter, source, &mut report)).await {
+            let pages = sites.get(&newsletter.id).and_then(|site| Pages::new(newsletter, site));
+            let checked = self.newsletter(newsletter, source, pages.as_ref(), &mut report);
+            if let Err(error) = output::waiting(&what, checked).await {
                 report.errors.push(format!("{}: {error}", newsletter.id));
             }
         }
@@ -78,15 +81,28 @@ impl Check {
         &self,
         newsletter: &Newsletter,
         source: &Source,
+        pages: Option<&Pages>,
         report: &mut Report,
     ) -> Result<(), crate::content::SourceError> {
         let snapshot = source.snapshot(Duration::from_secs(self.timeout)).await?;
         let documents = source.read_dated(&snapshot, &snapshot.documents, &newsletter.reading).await?;
+        let built = match pages {
+            Some(pages) => {
+                let site = pages.snapshot(Duration::from_secs(self.timeout)).await?;
+                Some(pages.of(&site, documents.iter().flatten(), &newsletter.reading).await?)
+            }
+            None => None,
+        };
         let (mut findings, mut warnings, mut issues, mut others) = (snapshot.refused, Vec::new(), Vec::new(), 0);
         for read in documents {
-            match read
-                .and_then(|document| issue::parse(&document, &newsletter.reading).map(|issue| (document.path, issue)))
-            {
+            let parsed = read.and_then(|mut document| {
+                let mut issue = issue::parse(&document, &newsletter.reading)?;
+                if let (Some(built), Some(issue)) = (&built, issue.as_mut().filter(|issue| !issue.draft)) {
+                    built.fill(&mut document, issue)?;
+                }
+                Ok((document.path, issue))
+            });
+            match parsed {
                 Ok((_, None)) => others += 1,
                 // A draft may be a template.
                 Ok((path, Some(issue))) if issue.draft => issues.push((path, issue)),

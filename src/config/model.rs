@@ -123,6 +123,8 @@ pub struct Newsletter {
     pub source: Source,
     /// Where issues stand on the project's own site, instead of on our pages.
     pub permalink: Option<Permalink>,
+    /// Takes the text of issues from the pages that the site generator built, instead of rendering Markdown.
+    pub pages: Option<Pages>,
     /// How often the source is looked at.
     pub poll: Duration,
     /// How long an issue must be unchanged before it is mailed.
@@ -150,6 +152,17 @@ pub struct Source {
     pub include: Vec<String>,
     /// Patterns of paths that are not.
     pub exclude: Vec<String>,
+}
+
+/// `[newsletters.NAME.pages]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// Where the built site is: its HTML files.
+    pub source: Source,
+    /// CSS selector of the element that holds an issue's text.
+    pub content: String,
+    /// CSS selectors of what in it is left out.
+    pub without: Vec<String>,
 }
 
 /// Where a source is.

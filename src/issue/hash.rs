@@ -2,7 +2,7 @@
 
 use aws_lc_rs::digest;
 
-use super::Issue;
+use super::{Issue, Markup};
 
 /// SHA-256 in hex over the fields that readers see, and the body. Path, blob, id and slug are not part of it: a moved
 /// or renamed file, or a header written in another way with the same meaning, is no change.
@@ -22,6 +22,7 @@ pub fn content_hash(issue: &Issue) -> String {
         draft: _,
         permalink: _,
         aliases: _,
+        markup,
         body,
         body_line: _,
     } = issue;
@@ -34,6 +35,9 @@ pub fn content_hash(issue: &Issue) -> String {
     parts.option(summary.as_deref());
     parts.option(image.as_deref());
     parts.text(body);
+    if *markup == Markup::Html {
+        parts.text("html");
+    }
     hex(parts.0.finish().as_ref())
 }
 
@@ -90,6 +94,7 @@ mod tests {
             draft: false,
             permalink: None,
             aliases: vec![],
+            markup: Markup::Markdown,
             body: "Body\n".into(),
             body_line: 5,
         }

@@ -13,5 +13,5 @@ pub mod revision;
 
 pub use hash::content_hash;
 pub use language::Languages;
-pub use parse::{DateSource, Document, Issue, MAX_DOCUMENT, Reading, VERSION, needs_history, parse, too_large};
+pub use parse::{DateSource, Document, Issue, MAX_DOCUMENT, Markup, Reading, VERSION, needs_history, parse, too_large};
 pub use revision::{Content, Revision};

@@ -149,6 +149,7 @@ fn placeholder(title: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::issue::Markup;
     use crate::types::Slug;
 
     const CAUTION: Caution = Caution { max_age: Duration::from_secs(14 * 86_400), max_new: 3, min_length: 20 };
@@ -167,6 +168,7 @@ mod tests {
             draft: false,
             permalink: None,
             aliases: vec![],
+            markup: Markup::Markdown,
             body: body.into(),
             body_line: 1,
         }

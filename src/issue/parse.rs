@@ -55,7 +55,16 @@ pub struct Reading {
     pub languages: Languages,
 }
 
-/// A document's fields and its Markdown.
+/// What an issue's text is written in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Markup {
+    /// CommonMark and GFM, as it stands in the document.
+    Markdown,
+    /// HTML, as the project's site generator built it.
+    Html,
+}
+
+/// A document's fields and its text.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Issue {
     /// The `id` of the front matter, if it has one.
@@ -82,7 +91,9 @@ pub struct Issue {
     pub permalink: Option<String>,
     /// Paths under which the issue was found before, as written.
     pub aliases: Vec<String>,
-    /// The Markdown after the front matter. Lines end with `\n`.
+    /// What `body` is written in.
+    pub markup: Markup,
+    /// The Markdown after the front matter, lines ended by `\n`; or what was taken out of the built page.
     pub body: String,
     /// Line of the file on which the body starts, from 1.
     pub body_line: u32,
@@ -125,6 +136,7 @@ pub fn parse(document: &Document, reading: &Reading) -> Result<Option<Issue>, Fi
         permalink: optional(&["permalink", "url", "path"], "/news/2020/march/")?,
         aliases: fields.list(&["aliases", "redirect_from"], Many::No, "/news/march/")?,
         title,
+        markup: Markup::Markdown,
         body,
         body_line: parts.body_line,
     }))

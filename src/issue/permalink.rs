@@ -70,6 +70,19 @@ impl Permalink {
         let url = self.site.join(&below).ok()?;
         matches!(url.scheme(), "http" | "https").then_some(url)
     }
+
+    /// Files of the built site that may be the page at a URL, the likeliest first; none for a URL of another site.
+    #[must_use]
+    pub fn files(&self, url: &Url) -> Vec<String> {
+        let same = url.origin() == self.site.origin();
+        let Some(below) = url.path().strip_prefix(self.site.path()).filter(|_| same) else { return Vec::new() };
+        let Ok(path) = percent_encoding::percent_decode_str(below).decode_utf8() else { return Vec::new() };
+        match path.strip_suffix('/').unwrap_or(&path) {
+            "" => vec!["index.html".to_owned()],
+            page if page.ends_with(".html") => vec![page.to_owned()],
+            page => vec![format!("{page}/index.html"), format!("{page}.html"), page.to_owned()],
+        }
+    }
 }
 
 fn fill(pattern: &str, issue: &Issue, path: &str) -> String {
@@ -121,6 +134,7 @@ fn undated(file: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::issue::Markup;
     use crate::types::Slug;
 
     fn issue(permalink: Option<&str>) -> Issue {
@@ -137,6 +151,7 @@ mod tests {
             draft: false,
             permalink: permalink.map(str::to_owned),
             aliases: vec![],
+            markup: Markup::Markdown,
             body: String::new(),
             body_line: 1,
         }
@@ -167,6 +182,21 @@ mod tests {
         assert_eq!(url(Some("https://other.example/42")).as_deref(), Some("https://other.example/42"));
         assert_eq!(url(Some("javascript:alert(1)")), None);
         assert_eq!(url(None), None);
+    }
+
+    #[test]
+    fn a_url_leads_to_the_file_that_a_generator_writes() {
+        let rule = Permalink { site: Url::parse("https://example.org/blog/").unwrap(), pattern: None };
+        let files = |url: &str| rule.files(&Url::parse(url).unwrap());
+        assert_eq!(files("https://example.org/blog/2020/m%C3%A4rz/")[0], "2020/märz/index.html");
+        assert_eq!(files("https://example.org/blog/march"), ["march/index.html", "march.html", "march"]);
+        assert_eq!(files("https://example.org/blog/march.html#x"), ["march.html"]);
+        assert_eq!(files("https://example.org/blog/"), ["index.html"]);
+        for elsewhere in
+            ["https://other.example/blog/march/", "https://example.org/march/", "https://example.org/blog/%ff"]
+        {
+            assert_eq!(files(elsewhere), [""; 0], "{elsewhere}");
+        }
     }
 
     #[test]

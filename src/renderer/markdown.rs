@@ -10,7 +10,7 @@ use super::raw::{self, Piece};
 
 /// Containers inside one another; deeper ones are left out and their content stays. People stop at five, and
 /// some HTML parsers and mail programs slow down or give up at some hundred.
-const DEEPEST: usize = 24;
+pub(super) const DEEPEST: usize = 24;
 
 /// A document as events, its footnotes apart.
 #[derive(Debug)]
@@ -49,6 +49,11 @@ impl<'a> Markdown<'a> {
         let notes = in_order(&reader.body, reader.notes);
         let numbers = notes.iter().zip(1..).map(|(note, number)| (note.name.clone(), number)).collect();
         Self { body: reader.body, notes, numbers }
+    }
+
+    /// Events that were made elsewhere; they have no footnotes.
+    pub fn of(body: Vec<Event<'a>>) -> Self {
+        Self { body, notes: Vec::new(), numbers: HashMap::new() }
     }
 
     /// Leaves out a heading at the start that says what the title says, which every page and mail shows above the text.

@@ -1,6 +1,7 @@
 //! The renderer: Markdown to sanitised HTML and plain text, and templates to pages and mails. Pure once templates are loaded.
 
 mod autolink;
+mod built;
 mod check;
 mod documents;
 mod guard;
@@ -18,6 +19,7 @@ mod text;
 mod urls;
 mod wrap;
 
+pub use built::Cut;
 pub use check::check;
 pub use documents::Documents;
 pub use templates::{TemplateError, Templates};
@@ -25,7 +27,7 @@ pub use templates::{TemplateError, Templates};
 use pulldown_cmark::{Event, Tag, TagEnd};
 use url::Url;
 
-use crate::issue::{Content, Issue};
+use crate::issue::{Content, Issue, Markup};
 use markdown::Markdown;
 use sanitise::{Assets, Audience};
 
@@ -49,13 +51,26 @@ pub struct Links {
     pub documents: std::sync::Arc<Documents>,
 }
 
-/// Renders an issue's Markdown. Never fails: whatever the Markdown holds, what comes out is safe HTML.
+/// Renders an issue's text. Never fails: whatever it holds, what comes out is safe HTML.
 #[must_use]
 pub fn render(issue: &Issue, links: &Links) -> Content {
     let body = body(issue);
-    let body = remains::clean(&body).text;
-    let markdown = Markdown::read(&body).without_title(&issue.title);
-    let html = sanitise::in_pieces(html::write(&markdown, issue.slug.as_str()));
+    match issue.markup {
+        Markup::Markdown => {
+            let body = remains::clean(&body).text;
+            let markdown = Markdown::read(&body).without_title(&issue.title);
+            content(issue, links, &html::write(&markdown, issue.slug.as_str()), &markdown)
+        }
+        Markup::Html => {
+            let html = html::write(&Markdown::of(vec![Event::Html(body.as_str().into())]), issue.slug.as_str());
+            content(issue, links, &html, &Markdown::of(built::events(&body)))
+        }
+    }
+}
+
+/// The parts, from the HTML that is not safe yet and from what it means.
+fn content(issue: &Issue, links: &Links, html: &str, markdown: &Markdown<'_>) -> Content {
+    let html = sanitise::in_pieces(html.to_owned());
     let assets = Assets::default();
     if let Some(image) = &issue.image {
         sanitise::note(urls::image(image, links).and_then(|target| target.file), &assets);
@@ -66,8 +81,8 @@ pub fn render(issue: &Issue, links: &Links) -> Content {
         web: cleaned(Audience::Web),
         feed: cleaned(Audience::Feed),
         mail: cleaned(Audience::Mail),
-        text: without_slots(&text::write(&markdown, links)),
-        summary: without_slots(&issue.summary.as_deref().map_or_else(|| first_words(&markdown), editors_words)),
+        text: without_slots(&text::write(markdown, links)),
+        summary: without_slots(&issue.summary.as_deref().map_or_else(|| first_words(markdown), editors_words)),
         assets: std::mem::take(&mut *assets.lock().unwrap_or_else(std::sync::PoisonError::into_inner)),
     }
 }
@@ -176,6 +191,7 @@ pub(crate) mod fixture {
             draft: false,
             permalink: None,
             aliases: vec![],
+            markup: Markup::Markdown,
             body: body.to_owned(),
             body_line: 1,
         }

@@ -3,6 +3,7 @@
 //! Not the sanitiser. It drops comments and unknown tags, closes what an editor left open, and limits how deep
 //! tags nest, because an HTML parser takes quadratic time for some megabytes that a person would never write.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::sanitise;
@@ -27,6 +28,8 @@ const DEEPEST_FORMATTING: usize = 6;
 
 const FORMATTING: &[&str] = &["a", "b", "code", "em", "i", "s", "small", "strong", "u"];
 const VOID: &[&str] = &["br", "hr", "img", "wbr"];
+/// Other elements of whole pages that have no end tag.
+const VOID_IN_PAGES: &[&str] = &["area", "base", "col", "input", "link", "meta", "source", "track"];
 /// End tags that HTML lets an editor leave out: these never nest in themselves.
 const OPTIONAL_END: &[&str] = &["dd", "dt", "li", "p", "rp", "rt", "tbody", "td", "tfoot", "th", "thead", "tr"];
 /// Reads raw HTML into pieces; comments, declarations and the content of opaque elements are left out.
@@ -188,6 +191,41 @@ fn numeric(name: &str) -> Option<String> {
         None => digits.parse().ok()?,
     };
     char::from_u32(code).map(String::from)
+}
+
+/// Whether a page nests as pages do. Far above what a site generator builds, and far below what takes an HTML parser long.
+pub(super) fn is_shallow(page: &str) -> bool {
+    const DEEPEST_PAGE: usize = 400;
+    const DEEPEST_FORMATTING_PAGE: usize = 50;
+    let (mut open, mut formatting): (HashMap<String, usize>, usize) = (HashMap::new(), 0);
+    let mut depth = 0_usize;
+    for piece in read(page) {
+        match piece {
+            Piece::Text(_) => {}
+            Piece::Open(name, _) => {
+                if VOID.contains(&name.as_str())
+                    || OPTIONAL_END.contains(&name.as_str())
+                    || VOID_IN_PAGES.contains(&name.as_str())
+                {
+                    continue;
+                }
+                depth += 1;
+                formatting += usize::from(FORMATTING.contains(&name.as_str()));
+                *open.entry(name).or_default() += 1;
+            }
+            Piece::Close(name) => {
+                if let Some(count) = open.get_mut(&name).filter(|count| **count > 0) {
+                    *count -= 1;
+                    depth -= 1;
+                    formatting -= usize::from(FORMATTING.contains(&name.as_str()));
+                }
+            }
+        }
+        if depth > DEEPEST_PAGE || formatting > DEEPEST_FORMATTING_PAGE {
+            return false;
+        }
+    }
+    true
 }
 
 /// Writes raw HTML again, balanced and bounded. One for each document, and one for each paragraph.

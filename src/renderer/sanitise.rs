@@ -114,6 +114,9 @@ const CLASSES: &[(&str, &[&str])] = &[
 /// Files of the source that the HTML shows, in order.
 pub(super) type Assets = Arc<Mutex<Vec<String>>>;
 
+/// What [`in_pieces`] puts in.
+pub(super) const SEAM: &str = "<!---->";
+
 /// Whether any audience gets the element.
 pub(super) fn knows(tag: &str) -> bool {
     TAGS.contains(&tag) || NOT_IN_MAIL.contains(&tag)
@@ -132,7 +135,7 @@ pub(super) fn in_pieces(html: String) -> String {
         out.push_str(part);
         references = if part.ends_with('<') { 0 } else { references + 1 };
         if references == PIECE {
-            out.push_str("<!---->");
+            out.push_str(SEAM);
             references = 0;
         }
     }

@@ -109,23 +109,21 @@ fn relative(text: &str, links: &Links) -> Option<Target> {
         url.set_scheme("https").ok()?;
         return Some(Target::outside(&url));
     }
-    let path = decode(url.path().strip_prefix('/')?)?;
-    if let Some(page) = links.documents.at(&path) {
+    let path = decode(url.path().strip_prefix('/')?);
+    if let Some(page) = path.as_deref().and_then(|path| links.documents.at(path)) {
         let mut page = page.clone();
         if let Some(fragment) = url.fragment() {
             page.set_fragment(Some(fragment));
         }
         return Some(Target::outside(&page));
     }
-    // A folder has no page.
-    if path.is_empty() || path.ends_with('/') {
-        return None;
-    }
-    let rest = url.as_str().strip_prefix(ROOT)?;
     let Some(files) = &links.files else {
         // On another site the issue's own URL is the base, as for a browser there.
         return links.issue.join(text).ok().map(|url| Target::outside(&url));
     };
+    // A folder of the source has no page.
+    let path = path.filter(|path| !path.is_empty() && !path.ends_with('/'))?;
+    let rest = url.as_str().strip_prefix(ROOT)?;
     let url = Url::parse(&format!("{files}{rest}")).ok()?;
     Some(Target { url: url.as_str().to_owned(), file: Some(path) })
 }
@@ -164,6 +162,22 @@ mod tests {
 
     fn url(text: &str) -> String {
         link(text, &links()).map(|target| target.url).unwrap_or_default()
+    }
+
+    #[test]
+    fn on_the_projects_own_site_everything_is_as_a_browser_there_would_have_it() {
+        let links = Links { files: None, ..links() };
+        for (written, absolute) in [
+            ("/downloads/", "https://news.example.org/downloads/"),
+            ("/", "https://news.example.org/"),
+            ("../april/", "https://news.example.org/2026/april/"),
+            ("chart.png", "https://news.example.org/2026/march/chart.png"),
+            ("/a%2Fb", "https://news.example.org/a%2Fb"),
+            ("../02/index.md", "https://news.example.org/2026/february/"),
+        ] {
+            let target = link(written, &links).unwrap();
+            assert_eq!((target.url.as_str(), target.file), (absolute, None), "{written}");
+        }
     }
 
     #[test]

@@ -59,6 +59,8 @@ pub enum Rule {
     Duplicate,
     /// The text is made by a site generator: loops, includes, links that a template fills in.
     NeedsGenerator,
+    /// The page that the site generator makes of it is not there, or has no text where the text should be.
+    NotBuilt,
     /// Something that only a site generator understands is left out; the rest is published.
     TemplateRemains,
     /// The path is one that is never read: a link, a submodule, an odd name.
@@ -73,7 +75,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, for `--help` and for reading the wire form back.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotUtf8,
         Self::TooLarge,
         Self::BrokenFrontMatter,
@@ -82,6 +84,7 @@ impl Rule {
         Self::NoDate,
         Self::Duplicate,
         Self::NeedsGenerator,
+        Self::NotBuilt,
         Self::TemplateRemains,
         Self::UnsafePath,
         Self::BackDated,
@@ -101,6 +104,7 @@ impl Rule {
             Self::NoDate => "no-date",
             Self::Duplicate => "duplicate",
             Self::NeedsGenerator => "needs-generator",
+            Self::NotBuilt => "not-built",
             Self::TemplateRemains => "template-remains",
             Self::UnsafePath => "unsafe-path",
             Self::BackDated => "back-dated",

@@ -1,8 +1,10 @@
 //! The watcher: detects what changed in a newsletter's source, and publishes it.
 //!
-//! A reading is applied in one transaction or not at all, so the last good state stays served. What is there at the
+//! A reading is applied in one transaction or not at all, so the last good state stays served; only of a large one do
+//! issues that are known already go ahead in parts. What is there at the
 //! first reading is archive; only what appears later is news.
 
+mod built;
 mod pace;
 mod reading;
 
@@ -11,13 +13,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
 use url::Url;
 
 use crate::config::Newsletter;
 use crate::content::{Snapshot, Source, SourceError};
 use crate::issue::{Document, identity};
-use crate::store::{KnownIssue, Store, StoreError};
+use crate::store::{KnownIssue, PublishedIssue, Store, StoreError};
 use crate::types::{Finding, IssueId};
+pub use built::{Built, Pages};
 pub use pace::pause;
 use reading::Reading;
 
@@ -34,6 +38,8 @@ pub struct Watcher {
     source: Arc<Source>,
     newsletter: Newsletter,
     base: Url,
+    /// Where the text of issues comes from, when it is not their documents.
+    pages: Option<Pages>,
     /// What the last look of this run saw, so that a look that sees the same is cheap.
     last: Option<Look>,
 }
@@ -96,7 +102,13 @@ impl Watcher {
     /// A watcher; nothing is read yet. `base` is `server.url`.
     #[must_use]
     pub fn new(store: Store, source: Arc<Source>, newsletter: Newsletter, base: Url) -> Self {
-        Self { store, source, newsletter, base, last: None }
+        Self { store, source, newsletter, base, pages: None, last: None }
+    }
+
+    /// Takes the text of issues from built pages.
+    #[must_use]
+    pub fn with_pages(self, pages: Option<Pages>) -> Self {
+        Self { pages, ..self }
     }
 
     /// The newsletter.
@@ -105,10 +117,12 @@ impl Watcher {
         &self.newsletter
     }
 
-    /// The source, to wait for its changes.
-    #[must_use]
-    pub fn source(&self) -> Arc<Source> {
-        Arc::clone(&self.source)
+    /// Waits until something may have changed; see [`Source::changed`].
+    pub async fn changed(&self) {
+        match &self.pages {
+            Some(pages) => tokio::select! { () = self.source.changed() => {}, () = pages.changed() => {} },
+            None => self.source.changed().await,
+        }
     }
 
     /// Looks at the source once, and publishes what changed.
@@ -128,7 +142,12 @@ impl Watcher {
     async fn look(&mut self, now: DateTime<Utc>) -> Result<Tick, WatchError> {
         let snapshot = self.source.snapshot(FETCH).await?;
         let state = self.store.source_state(&self.newsletter.id).await?;
-        let fingerprint = reading::fingerprint(&self.newsletter, &self.base);
+        let site = match &self.pages {
+            Some(pages) => Some((pages, pages.snapshot(FETCH).await?)),
+            None => None,
+        };
+        let built = site.as_ref().map(|(pages, site)| pages.fingerprint(site));
+        let fingerprint = reading::fingerprint(&self.newsletter, &self.base, built.as_deref());
         let render_all = state.as_ref().is_some_and(|state| state.fingerprint != fingerprint);
         if !render_all && self.last.as_ref().is_some_and(|last| last.repeats(&snapshot, now)) {
             self.store.note_look(&self.newsletter.id, now, None).await?;
@@ -141,6 +160,10 @@ impl Watcher {
             identity::changes(&known.iter().map(identity_of).collect::<Vec<_>>(), &snapshot.documents)
         };
         let read = self.source.read_dated(&snapshot, &wanted, &self.newsletter.reading).await?;
+        let built = match &site {
+            Some((pages, site)) => Some(pages.of(site, read.iter().flatten(), &self.newsletter.reading).await?),
+            None => None,
+        };
         let earlier = self.earlier(&known, &snapshot, &read).await?;
         let reading = Reading {
             newsletter: self.newsletter.clone(),
@@ -151,6 +174,7 @@ impl Watcher {
             known,
             snapshot,
             read,
+            built,
             earlier,
         };
         self.apply(reading, state.is_none()).await
@@ -179,12 +203,20 @@ impl Watcher {
         let (documents, commit) = (reading.snapshot.documents.clone(), reading.snapshot.commit.clone());
         let (refused, now) = (reading.snapshot.refused.clone(), reading.now);
         // Rendering thousands of issues takes seconds of processor time: not on a thread that serves pages.
-        let (publication, left_out, wake_at) =
-            tokio::task::spawn_blocking(move || reading.publication()).await.map_err(|_| WatchError::CutOff)?;
+        let (newsletter, mut ahead) = (self.newsletter.id.clone(), 0);
+        // One part is written while the next is rendered, so that no more than two are held in memory.
+        let (parts, mut rendered) = mpsc::channel::<Vec<PublishedIssue>>(1);
+        let rendering =
+            tokio::task::spawn_blocking(move || reading.publication(|part| parts.blocking_send(part).is_ok()));
+        while let Some(part) = rendered.recv().await {
+            self.store.publish_part(&newsletter, &part, now).await?;
+            ahead += part.len();
+        }
+        let (publication, left_out, wake_at) = rendering.await.map_err(|_| WatchError::CutOff)?;
         let held = self.store.holds(&self.newsletter.id).await?;
-        let news = first || !publication.issues.is_empty() || !publication.withdrawn.is_empty();
+        let news = first || ahead > 0 || !publication.issues.is_empty() || !publication.withdrawn.is_empty();
         let tick = Tick {
-            published: publication.issues.len(),
+            published: ahead + publication.issues.len(),
             withdrawn: publication.withdrawn.len(),
             held: publication.holds.iter().filter(|finding| !held.contains(finding)).cloned().collect(),
             left_out,

@@ -225,6 +225,13 @@ cron = "0 9 * * 1"
         self.run(listener).await;
     }
 
+    /// Starts again with other lines in the configuration file.
+    pub async fn configure(&mut self, extra: &str) {
+        extra.clone_into(&mut self.extra);
+        self.write_config();
+        self.restart().await;
+    }
+
     pub fn app(&self) -> &App {
         &self.running.as_ref().unwrap().app
     }

@@ -10,6 +10,7 @@ mod delivery;
 mod engine;
 mod harness;
 mod malicious;
+mod pages;
 mod publishing;
 mod replay;
 mod store;

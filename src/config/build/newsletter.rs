@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono_tz::Tz;
 
-use super::super::model::{Cadence, Newsletter, Source, SourcePlace};
+use super::super::model::{Cadence, Newsletter, Pages, Source, SourcePlace};
 use super::super::reader::Reader;
 use super::super::values::{self, Problem};
 use crate::issue::news::Caution;
@@ -52,6 +52,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let reading = reading(r, &section, timezone.unwrap_or(Tz::UTC), language.as_deref());
     let permalink = permalink(r, &section);
     let source = source(r, &section);
+    let pages = pages(r, &section);
     // With a zone that does not parse, the expressions are still worth reading.
     let cadences = cadences(r, &section, timezone.unwrap_or(Tz::UTC));
     let (title, from) = (title?, from?);
@@ -67,6 +68,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         reading: reading?,
         permalink: permalink?,
         source: source?,
+        pages: pages?,
         poll: poll?,
         settle: settle?,
         publish_future: publish_future?,
@@ -152,9 +154,41 @@ fn source(r: &mut Reader<'_>, newsletter: &str) -> Option<Source> {
     let folder = r.may(&[&own("folder")], values::folder);
     let branch = r.may(&[&own("branch")], values::branch);
     let webhook_secret = r.may(&[&own("webhook_secret")], values::webhook_secret);
+    let place = match place(r, &section, &["branch", "folder", "webhook_secret"], branch) {
+        Place::None => {
+            let at = if r.has_section(&section) { &section } else { newsletter };
+            let remedy = format!("Write directory = \"issues\" or git = \"https://...\" in [{section}].");
+            r.refuse_section(at, "it does not say where its issues are", &remedy);
+            None
+        }
+        Place::Refused => None,
+        Place::Of(place) => Some(place),
+    };
+    Some(Source {
+        place: place?,
+        webhook_secret: webhook_secret?.map(Secret::new),
+        folder: folder?.unwrap_or_default(),
+        include: include?,
+        exclude: exclude?,
+    })
+}
+
+/// What a section says about where files are.
+enum Place {
+    /// Nothing.
+    None,
+    /// Something wrong, which is on record.
+    Refused,
+    /// A good place.
+    Of(SourcePlace),
+}
+
+/// Reads `directory` or `git`; `only_git` are the keys that a directory has no use for.
+fn place(r: &mut Reader<'_>, section: &str, only_git: &[&str], branch: Option<Option<String>>) -> Place {
+    let own = |key: &str| format!("{section}.{key}");
     let place = match (r.find(&[&own("directory")]), r.find(&[&own("git")])) {
         (Some(directory), None) => {
-            for key in ["branch", "folder", "webhook_secret"] {
+            for key in only_git {
                 if let Some(found) = r.find(&[&own(key)]) {
                     let remedy = "Remove it, or write git = in place of directory =.";
                     r.refuse(found, Problem::new("is for a git repository only", None, remedy));
@@ -171,20 +205,37 @@ fn source(r: &mut Reader<'_>, newsletter: &str) -> Option<Source> {
             r.refuse(git, Problem::new("is a second place for the same source", None, remedy));
             None
         }
-        (None, None) => {
-            let at = if r.has_section(&section) { &section } else { newsletter };
-            let remedy = format!("Write directory = \"issues\" or git = \"https://...\" in [{section}].");
-            r.refuse_section(at, "it does not say where its issues are", &remedy);
-            None
-        }
+        (None, None) => return Place::None,
     };
-    Some(Source {
-        place: place?,
-        webhook_secret: webhook_secret?.map(Secret::new),
-        folder: folder?.unwrap_or_default(),
-        include: include?,
-        exclude: exclude?,
-    })
+    place.map_or(Place::Refused, Place::Of)
+}
+
+/// `[newsletters.NAME.pages]`: nothing in it is needed, and without a place there are no pages to take.
+fn pages(r: &mut Reader<'_>, newsletter: &str) -> Option<Option<Pages>> {
+    let section = format!("{newsletter}.pages");
+    let own = |key: &str| format!("{section}.{key}");
+    let folder = r.may(&[&own("folder")], values::folder);
+    let branch = r.may(&[&own("branch")], values::branch);
+    let content = r.must(&[&own("content"), "defaults.content"], values::selector);
+    let without = r.list(&[&own("without"), "defaults.without"], values::selector);
+    let place = match place(r, &section, &["branch", "folder"], branch) {
+        Place::Of(place) => place,
+        Place::Refused => return None,
+        Place::None => return without.and(content).map(|_| None),
+    };
+    if r.find(&[&format!("{newsletter}.site")]).is_none() {
+        let remedy =
+            format!("Write site = \"https://example.org/\" and permalink = \"/blog/:slug/\" in [{newsletter}].");
+        r.refuse_section(
+            &section,
+            "pages are found by the issues' URLs on the project's site, and `site` is not set",
+            &remedy,
+        );
+        return None;
+    }
+    let include = vec!["**/*.html".to_owned()];
+    let source = Source { place, webhook_secret: None, folder: folder?.unwrap_or_default(), include, exclude: vec![] };
+    Some(Some(Pages { source, content: content?, without: without? }))
 }
 
 fn cadences(r: &mut Reader<'_>, newsletter: &str, timezone: Tz) -> Option<Vec<Cadence>> {

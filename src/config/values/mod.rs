@@ -13,6 +13,7 @@ pub(super) use places::{
 use super::schema::nearest;
 use crate::delivery::rate::Rate;
 use crate::issue::{DateSource, permalink};
+use crate::renderer::Cut;
 use crate::schedule::{Schedule, ScheduleError};
 use crate::types::{EmailAddress, Mailbox};
 
@@ -124,6 +125,17 @@ pub(super) fn pattern(text: &str) -> Result<String, Problem> {
         Err(error) => {
             let remedy = "Write it as **/*.md: * is any name, ** any folders, {a,b} one of two.";
             Err(Problem::new("is not a pattern", error.kind().to_string(), remedy))
+        }
+    }
+}
+
+/// A CSS selector.
+pub(super) fn selector(text: &str) -> Result<String, Problem> {
+    match Cut::new(text, &[]) {
+        Ok(_) => Ok(text.to_owned()),
+        Err((_, why)) => {
+            let remedy = "Write it as article, #main or div.post.";
+            Err(Problem::new("is not a CSS selector", why, remedy))
         }
     }
 }

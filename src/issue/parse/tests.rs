@@ -48,6 +48,7 @@ fn a_full_header_fills_every_field() {
         draft: false,
         permalink: None,
         aliases: vec![],
+        markup: Markup::Markdown,
         body: "Body\n".into(),
         body_line: 17,
     };
