@@ -23,6 +23,7 @@ FROM ${RUNTIME}
 # git reads repositories; the certificates are for relays, databases and git servers.
 RUN apt-get update \
  && apt-get install --yes --no-install-recommends git ca-certificates \
+ && apt-get clean \
  && rm -rf /var/lib/apt/lists/*
 # A fixed number, so that whoever mounts /data can give it to this user.
 RUN groupadd --gid 10001 tidings \

@@ -1,4 +1,4 @@
-//! A reading of a source, written in one transaction.
+//! A reading of a source, written in one transaction; of a large one, what stands by itself goes ahead in parts.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -15,6 +15,28 @@ impl Store {
     /// a rendering that came out the same, does not count.
     pub async fn publish(&self, publication: &Publication) -> Result<(), StoreError> {
         write!(self.pool, |tx| publish(tx, publication).await)
+    }
+
+    /// Applies a part of a large reading ahead of [`Store::publish`], in a transaction of its own: issues that are known already,
+    /// or those of a first reading, of which nobody sees anything until `publish` ends it.
+    pub async fn publish_part(
+        &self,
+        newsletter: &NewsletterId,
+        issues: &[PublishedIssue],
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        write!(self.pool, |tx| {
+            // The source row first: two watchers of one newsletter queue here.
+            tx.execute("UPDATE source SET error = error WHERE newsletter = $1", args![newsletter]).await?;
+            let mut visible = false;
+            for issue in issues {
+                visible |= write_issue(tx, issue, now).await?;
+            }
+            if visible {
+                note_change(tx, newsletter, now).await?;
+            }
+            Ok(())
+        })
     }
 
     /// Notes that a look at the source found nothing new (`Ok`), or why it failed. Before the first reading there is nothing to
@@ -46,12 +68,15 @@ async fn publish(tx: &mut Tx, publication: &Publication) -> Result<(), Fault> {
     }
     write_holds(tx, newsletter, holds).await?;
     if visible {
-        // Feeds are written again when this moves: two changes within one millisecond, or a clock set back, must move it too.
-        let sql = "UPDATE source SET changed_at = CASE WHEN changed_at < $1 THEN $1 ELSE changed_at + 1 END \
-             WHERE newsletter = $2";
-        tx.execute(sql, args![*now, newsletter]).await?;
+        note_change(tx, newsletter, *now).await?;
     }
     Ok(())
+}
+
+/// Feeds are written again when this moves: two changes within one millisecond, or a clock set back, must move it too.
+async fn note_change(tx: &mut Tx, newsletter: &NewsletterId, now: DateTime<Utc>) -> Result<(), Fault> {
+    let sql = "UPDATE source SET changed_at = CASE WHEN changed_at < $1 THEN $1 ELSE changed_at + 1 END WHERE newsletter = $2";
+    tx.execute(sql, args![now, newsletter]).await.map(|_| ())
 }
 
 /// Writes an issue with its newest revision; whether readers see a difference.

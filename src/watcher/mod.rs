@@ -1,6 +1,7 @@
 //! The watcher: detects what changed in a newsletter's source, and publishes it.
 //!
-//! A reading is applied in one transaction or not at all, so the last good state stays served. What is there at the
+//! A reading is applied in one transaction or not at all, so the last good state stays served; only of a large one do
+//! issues that are known already go ahead in parts. What is there at the
 //! first reading is archive; only what appears later is news.
 
 mod built;
@@ -12,12 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use tokio::sync::mpsc;
 use url::Url;
 
 use crate::config::Newsletter;
 use crate::content::{Snapshot, Source, SourceError};
 use crate::issue::{Document, identity};
-use crate::store::{KnownIssue, Store, StoreError};
+use crate::store::{KnownIssue, PublishedIssue, Store, StoreError};
 use crate::types::{Finding, IssueId};
 pub use built::{Built, Pages};
 pub use pace::pause;
@@ -201,12 +203,20 @@ impl Watcher {
         let (documents, commit) = (reading.snapshot.documents.clone(), reading.snapshot.commit.clone());
         let (refused, now) = (reading.snapshot.refused.clone(), reading.now);
         // Rendering thousands of issues takes seconds of processor time: not on a thread that serves pages.
-        let (publication, left_out, wake_at) =
-            tokio::task::spawn_blocking(move || reading.publication()).await.map_err(|_| WatchError::CutOff)?;
+        let (newsletter, mut ahead) = (self.newsletter.id.clone(), 0);
+        // One part is written while the next is rendered, so that no more than two are held in memory.
+        let (parts, mut rendered) = mpsc::channel::<Vec<PublishedIssue>>(1);
+        let rendering =
+            tokio::task::spawn_blocking(move || reading.publication(|part| parts.blocking_send(part).is_ok()));
+        while let Some(part) = rendered.recv().await {
+            self.store.publish_part(&newsletter, &part, now).await?;
+            ahead += part.len();
+        }
+        let (publication, left_out, wake_at) = rendering.await.map_err(|_| WatchError::CutOff)?;
         let held = self.store.holds(&self.newsletter.id).await?;
-        let news = first || !publication.issues.is_empty() || !publication.withdrawn.is_empty();
+        let news = first || ahead > 0 || !publication.issues.is_empty() || !publication.withdrawn.is_empty();
         let tick = Tick {
-            published: publication.issues.len(),
+            published: ahead + publication.issues.len(),
             withdrawn: publication.withdrawn.len(),
             held: publication.holds.iter().filter(|finding| !held.contains(finding)).cloned().collect(),
             left_out,

@@ -34,6 +34,9 @@ pub(super) struct Reading {
     pub earlier: Vec<(IssueId, Vec<u8>)>,
 }
 
+/// Issues that are written in one transaction when many are. Ten megabytes, and a tenth of a second in which nobody else writes.
+const PART: usize = 200;
+
 /// What was parsed, by path.
 type Parsing = BTreeMap<String, (Document, Issue)>;
 
@@ -59,7 +62,14 @@ pub(super) fn fingerprint(newsletter: &Newsletter, base: &Url, built: Option<&st
 
 impl Reading {
     /// The publication, what readers of it miss, and when to look again for a document dated in the future.
-    pub fn publication(mut self) -> (Publication, Vec<Finding>, Option<DateTime<Utc>>) {
+    ///
+    /// Of a large reading, issues are given to `ahead` in parts of [`PART`], so that no more are held in memory: those that may be
+    /// published before the rest, because they are known, or because it is the first reading. New ones stay together, or a
+    /// crash between would make the last few of a bulk change look like news. When `ahead` says no, the rest is not rendered.
+    pub fn publication(
+        mut self,
+        ahead: impl FnMut(Vec<PublishedIssue>) -> bool,
+    ) -> (Publication, Vec<Finding>, Option<DateTime<Utc>>) {
         let mut holds = std::mem::take(&mut self.snapshot.refused);
         let (mut parsed, wake_at) = self.parse(&mut holds);
         let warnings = check(&mut parsed, &mut holds);
@@ -71,7 +81,10 @@ impl Reading {
         let matching = match_up(&known, &self.snapshot.documents, &ids, &texts);
         holds.extend(matching.duplicates);
         holds.sort_by(|a, b| (&a.place.path, a.place.line).cmp(&(&b.place.path, b.place.line)));
-        let issues = self.issues(&parsed, &matching.matches);
+        for (document, _) in parsed.values_mut() {
+            document.bytes = Vec::new(); // as large as all that is rendered from them
+        }
+        let issues = self.issues(parsed, &matching.matches, ahead);
         let publication = Publication {
             newsletter: self.newsletter.id,
             now: self.now,
@@ -115,17 +128,23 @@ impl Reading {
         (parsed, wake_at)
     }
 
-    fn issues(&self, parsed: &Parsing, matches: &[Match]) -> Vec<PublishedIssue> {
+    fn issues(
+        &self,
+        mut parsed: Parsing,
+        matches: &[Match],
+        mut ahead: impl FnMut(Vec<PublishedIssue>) -> bool,
+    ) -> Vec<PublishedIssue> {
         let known: HashMap<&IssueId, &KnownIssue> = self.known.iter().map(|known| (&known.issue, known)).collect();
-        let slugs = self.slugs(parsed, matches, &known);
-        let urls = self.urls(parsed, matches, &known, &slugs);
+        let slugs = self.slugs(&parsed, matches, &known);
+        let urls = self.urls(&parsed, matches, &known, &slugs);
         let documents = matches.iter().filter_map(|m| Some((m.path.clone(), urls.get(&m.issue)?.clone())));
         let documents = Arc::new(Documents::from(documents.collect::<HashMap<_, _>>()));
         let fresh = matches.iter().filter(|found| !known.contains_key(&found.issue)).count();
-        let mut issues = Vec::new();
+        let is_large = parsed.len() > PART;
+        let (mut issues, mut part) = (Vec::new(), Vec::new());
         for found in matches {
             let (slug, url) = (slugs.get(&found.issue), urls.get(&found.issue));
-            let (Some((document, issue)), Some(slug), Some(url)) = (parsed.get(&found.path), slug, url) else {
+            let (Some((document, issue)), Some(slug), Some(url)) = (parsed.remove(&found.path), slug, url) else {
                 continue;
             };
             let links = Links {
@@ -135,8 +154,18 @@ impl Reading {
                 documents: Arc::clone(&documents),
             };
             let before = known.get(&found.issue).copied();
-            issues.push(self.published(&Found { document, issue, id: &found.issue, slug, before, links, fresh }));
+            let (document, issue) = (&document, &issue);
+            let published = self.published(&Found { document, issue, id: &found.issue, slug, before, links, fresh });
+            if is_large && (self.first || before.is_some()) {
+                part.push(published);
+            } else {
+                issues.push(published);
+            }
+            if part.len() == PART && !ahead(std::mem::take(&mut part)) {
+                break;
+            }
         }
+        issues.extend(part);
         issues
     }
 

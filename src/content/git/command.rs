@@ -80,12 +80,13 @@ const MAX_WORDS: u64 = 16 * 1024;
 /// The git program, pointed at a mirror.
 #[derive(Debug)]
 pub(super) struct Git {
+    program: PathBuf,
     mirror: PathBuf,
 }
 
 impl Git {
     pub(super) fn new(mirror: &Path) -> Self {
-        Self { mirror: std::path::absolute(mirror).unwrap_or_else(|_| mirror.to_owned()) }
+        Self { program: program(), mirror: std::path::absolute(mirror).unwrap_or_else(|_| mirror.to_owned()) }
     }
 
     pub(super) fn mirror(&self) -> &Path {
@@ -148,7 +149,7 @@ impl Git {
 
     /// Starts a command; it is killed when the child is dropped.
     pub(super) fn start(&self, arguments: &[&str], environment: &[(String, String)]) -> Result<Child, Failure> {
-        let mut command = Command::new("git");
+        let mut command = Command::new(&self.program);
         command.arg("--git-dir").arg(&self.mirror).args(arguments);
         command.env_clear().envs(kept());
         command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", self.mirror.join(SETTINGS_FILE));
@@ -158,6 +159,14 @@ impl Git {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
         command.spawn().map_err(Failure::NotStarted)
     }
+}
+
+/// Where git is. By its name alone, and with a `PATH` of its own, a child would be forked, at the price of a copy of our page
+/// tables: with a large archive in memory that was half of what a look took. A path is spawned.
+#[allow(clippy::disallowed_methods)] // the system's search path; no setting of ours
+fn program() -> PathBuf {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).map(|folder| folder.join("git")).find(|file| file.is_file()).unwrap_or("git".into())
 }
 
 /// What a child needs of our environment.

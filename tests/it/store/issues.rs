@@ -14,6 +14,7 @@ on_both! {
     a_withdrawn_issue_leaves_the_feeds_and_keeps_its_identity
     a_rewritten_revision_replaces_and_a_new_one_is_added
     feeds_and_archive_come_newest_date_first
+    a_part_that_goes_ahead_is_seen_like_any_change_and_of_a_first_reading_not_before_its_end
     holds_are_replaced_by_each_reading
     news_stays_a_candidate_until_a_mailing_holds_it
     a_failed_look_is_noted_and_a_good_one_clears_it
@@ -151,6 +152,22 @@ async fn feeds_and_archive_come_newest_date_first(w: World) {
     assert_eq!(feed.iter().map(|r| r.issue.as_str()).collect::<Vec<_>>(), ["c", "b"]);
     let archive: Vec<_> = w.store.archive(&w.newsletter).await.unwrap();
     assert_eq!(archive.iter().map(|r| r.issue.as_str()).collect::<Vec<_>>(), ["c", "b", "a"]);
+}
+
+async fn a_part_that_goes_ahead_is_seen_like_any_change_and_of_a_first_reading_not_before_its_end(w: World) {
+    let one = revision(&w, "one", 1);
+    w.store.publish_part(&w.newsletter, &[published(one.clone(), false)], now()).await.unwrap();
+    assert_eq!(w.store.source_state(&w.newsletter).await.unwrap(), None, "nobody has read a baseline yet");
+    w.store.publish(&publication(&w, now(), vec![published(revision(&w, "two", 2), false)])).await.unwrap();
+    assert_eq!(w.store.newest_revisions(&w.newsletter, 10).await.unwrap().len(), 2);
+    let changed = async || w.store.source_state(&w.newsletter).await.unwrap().unwrap().changed_at;
+    let before = changed().await;
+    let later = now() + Duration::hours(1);
+    w.store.publish_part(&w.newsletter, &[published(one.clone(), false)], later).await.unwrap();
+    assert_eq!(changed().await, before, "it is what it was");
+    let edited = Revision { title: "Edited".into(), number: 2, ..one };
+    w.store.publish_part(&w.newsletter, &[published(edited, false)], later).await.unwrap();
+    assert_eq!(changed().await, later, "feeds follow, also when nothing else comes of the reading");
 }
 
 async fn holds_are_replaced_by_each_reading(w: World) {
