@@ -178,6 +178,7 @@ fn mail(load: Load) -> config::Mail {
         connections: load.connections,
         messages: u32::MAX,
         rate: None,
+        warm_up: Vec::new(),
         idle: Duration::from_secs(10),
         hello: "sender.example".to_owned(),
         timeout: Duration::from_secs(30),
@@ -186,5 +187,6 @@ fn mail(load: Load) -> config::Mail {
         transport: config::Transport::Smtp(vec![relay]),
         in_doubt: InDoubt::Resend,
         patience: Patience { first: second, most: second, period: second },
+        domains: Vec::new(),
     }
 }

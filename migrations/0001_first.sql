@@ -243,6 +243,14 @@ CREATE TABLE relay (
     reason   TEXT   NOT NULL
 );
 
+-- How far relays are warmed up. `taken` counts the day's messages, those included that a node took and did not need.
+CREATE TABLE warm_up (
+    relay TEXT   NOT NULL PRIMARY KEY,
+    day   BIGINT NOT NULL,  -- since 1970, in UTC
+    step  BIGINT NOT NULL,  -- days of the plan that are behind it
+    taken BIGINT NOT NULL
+);
+
 -- A key range of one bucket of one mailing's audience, leased by one node at a time.
 --
 -- The epoch counts the owners; every write to the ledger names owner and epoch. Lease times are the database's clock.

@@ -169,6 +169,7 @@ impl App {
             store: self.store.clone(),
             transports: Transport::all(&self.config.mail),
             relays: self.config.newsletters.iter().map(|one| (one.id.clone(), one.relays.clone())).collect(),
+            domains: self.config.mail.domains.clone(),
             in_doubt: self.config.mail.in_doubt,
             patience: self.config.mail.patience,
             clock: self.clock.clone(),

@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 pub use environment::log_filter;
 pub use error::{ConfigError, Origin};
 pub use model::{
-    Cadence, Database, InDoubt, Login, Mail, Newsletter, Protocol, Server, Smtp, Source, SourcePlace, Tls, Transport,
+    Cadence, Database, DomainGroup, InDoubt, Login, Mail, Newsletter, Protocol, Server, Smtp, Source, SourcePlace, Tls,
+    Transport,
 };
 
 use reader::Reader;

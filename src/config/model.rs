@@ -42,6 +42,19 @@ pub struct Mail {
     pub in_doubt: InDoubt,
     /// How long a 4xx is retried.
     pub patience: Patience,
+    /// `[mail.domains.NAME]`: recipients' domains with a rate of their own. No domain is in two of them.
+    pub domains: Vec<DomainGroup>,
+}
+
+/// `[mail.domains.NAME]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainGroup {
+    /// Its name.
+    pub name: String,
+    /// Domains of recipients, in lower case.
+    pub domains: Vec<String>,
+    /// How much mail goes to all of them together, over all relays and nodes.
+    pub rate: Rate,
 }
 
 /// `mail.transport`
@@ -80,6 +93,8 @@ pub struct Smtp {
     pub rate: Option<Rate>,
     /// How many messages a connection carries before it is closed.
     pub messages: u32,
+    /// Messages of its first days, one number a day; empty when it needs no warming up.
+    pub warm_up: Vec<u32>,
     /// How long a connection without work is kept.
     pub idle: Duration,
     /// The name said in EHLO.

@@ -29,7 +29,10 @@ impl Raw {
                 i64::from_str_radix(number.as_str(), number.radix()).ok().map(Self::Number)
             }
             (Kind::List, DeValue::Array(items)) => {
-                let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
+                let texts = items.iter().map(|item| match item.get_ref() {
+                    DeValue::Integer(number) => Some(number.to_string()),
+                    item => item.as_str().map(str::to_owned),
+                });
                 texts.collect::<Option<_>>().map(Self::List)
             }
             (Kind::Map, DeValue::Table(table)) => {

@@ -1,10 +1,13 @@
 //! The rate of a mailing or a relay in this process: slots in time that the store gives, used up one by one.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
+use crate::config::DomainGroup;
 use crate::store::{Grant, Store, StoreError};
 use crate::transport::Transport;
 use crate::types::MailingId;
@@ -50,6 +53,12 @@ impl Limit {
         Self { store, scope, configured, state: Mutex::new(state) }
     }
 
+    /// That of a group of recipients' domains.
+    pub fn of_domains(store: Store, group: &DomainGroup) -> Self {
+        let (scope, configured) = (format!("domains {}", group.name), Some(group.rate.spacing()));
+        Self { store, scope, configured, state: Mutex::new(State::Ask) }
+    }
+
     /// Takes a slot: `None`, go on; else how long to wait before asking again.
     pub async fn take(&self) -> Result<Option<Duration>, StoreError> {
         let mut state = self.state.lock().await;
@@ -74,6 +83,34 @@ impl Limit {
                     Grant::Later(wait) => return Ok(Some(wait.max(Duration::from_millis(1)))),
                 },
             }
+        }
+    }
+}
+
+/// The rates of recipients' domains.
+#[derive(Clone, Debug, Default)]
+pub struct Domains(Arc<HashMap<String, Arc<Limit>>>);
+
+impl Domains {
+    /// One limit for each group, shared by its domains.
+    pub fn new(store: &Store, groups: &[DomainGroup]) -> Self {
+        let mut limits = HashMap::new();
+        for group in groups {
+            let limit = Arc::new(Limit::of_domains(store.clone(), group));
+            limits.extend(group.domains.iter().map(|domain| (domain.clone(), Arc::clone(&limit))));
+        }
+        Self(Arc::new(limits))
+    }
+
+    /// Takes a slot for an address: `None`, go on; else how long its domain has to wait.
+    pub async fn take(&self, address: &str) -> Result<Option<Duration>, StoreError> {
+        if self.0.is_empty() {
+            return Ok(None);
+        }
+        let domain = address.rsplit('@').next().unwrap_or_default().to_lowercase();
+        match self.0.get(&domain) {
+            Some(limit) => limit.take().await,
+            None => Ok(None),
         }
     }
 }

@@ -8,6 +8,7 @@ mod limits;
 mod line;
 mod pool;
 mod queue;
+mod ration;
 mod recorder;
 mod turns;
 mod worker;
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 
 use crate::chance::Chance;
 use crate::clock::Clock;
-use crate::config::InDoubt;
+use crate::config::{DomainGroup, InDoubt};
 use crate::delivery::Patience;
 use crate::message::{Compiled, ComposeError};
 pub use crate::store::Lane;
@@ -29,9 +30,9 @@ use crate::store::{Closed, Lease, Store, StoreError};
 use crate::transport::{Transport, TransportError};
 use crate::types::{MailingId, NewsletterId, NodeId};
 use breaker::Leave;
-use limits::Limit;
+use limits::{Domains, Limit};
 use line::{Line, Shift};
-use queue::Queue;
+use queue::{Queue, Rest};
 use recorder::Recorder;
 use turns::Turns;
 use worker::{Work, Worker};
@@ -55,6 +56,8 @@ pub struct Parts {
     pub transports: Vec<Transport>,
     /// The relays of each newsletter, by name; all for one that is not here.
     pub relays: BTreeMap<NewsletterId, Vec<String>>,
+    /// Recipients' domains with a rate of their own.
+    pub domains: Vec<DomainGroup>,
     /// What happens to deliveries in doubt.
     pub in_doubt: InDoubt,
     /// How long a 4xx is retried.
@@ -74,6 +77,7 @@ pub struct Parts {
 pub struct Sender {
     parts: Parts,
     lines: Vec<Arc<Line>>,
+    domains: Domains,
     /// Of each set of relays that shares the mail of some newsletters.
     turns: Mutex<HashMap<Vec<usize>, Turns>>,
     /// Of the mailings worked on last; kept, so that slots are not lost with each batch.
@@ -126,7 +130,8 @@ impl Sender {
         let Parts { store, clock, .. } = &parts;
         let line = |transport: &Transport| Arc::new(Line::new(transport.clone(), store, clock));
         let lines = parts.transports.iter().map(line).collect();
-        Self { parts, lines, turns: Mutex::default(), limits: Mutex::default() }
+        let domains = Domains::new(store, &parts.domains);
+        Self { parts, lines, domains, turns: Mutex::default(), limits: Mutex::default() }
     }
 
     fn limit(&self, mailing: MailingId) -> Arc<Limit> {
@@ -214,6 +219,9 @@ impl Sender {
             if shifts.len() == people {
                 break;
             }
+            if line.rations.are_spent() {
+                continue;
+            }
             let leave = line.breaker.ask().await?;
             if leave == Leave::Wait {
                 continue;
@@ -228,7 +236,7 @@ impl Sender {
                 turns: turns.clone(),
                 who,
                 stop: self.parts.stop.clone(),
-                workers: (0..most).map(|_| self.worker(line, order)).collect(),
+                workers: (0..most).map(|number| self.worker(line, number, order)).collect(),
             });
         }
         Ok(shifts)
@@ -268,15 +276,17 @@ impl Sender {
         }
     }
 
-    fn worker(&self, line: &Line, order: &Order<'_>) -> Worker {
+    fn worker(&self, line: &Arc<Line>, number: usize, order: &Order<'_>) -> Worker {
         let Parts { store, patience, clock, chance, stop, .. } = &self.parts;
         let Order { lane, lease, compiled, queue, recorder } = *order;
         Worker {
             store: store.clone(),
-            pool: line.pool.clone(),
+            line: Arc::clone(line),
+            number,
             lane,
             compiled: Arc::clone(compiled),
-            limits: [self.limit(lease.mailing), Arc::clone(&line.limit)],
+            limit: self.limit(lease.mailing),
+            domains: self.domains.clone(),
             queue: Arc::clone(queue),
             recorder: recorder.clone(),
             patience: *patience,
@@ -291,8 +301,10 @@ impl Sender {
     /// After a pass: done, or free for another one.
     async fn finish(&self, lease: &Lease, queue: &Queue) -> Result<(), StoreError> {
         let store = &self.parts.store;
-        if !queue.is_worked_off().await {
-            return store.give_back(lease).await;
+        match queue.rest().await {
+            Rest::Nobody => {}
+            Rest::Somebody => return store.give_back(lease).await,
+            Rest::Waiting(wait) => return store.give_back_until(lease, self.parts.clock.now() + wait).await,
         }
         match store.close_batch(lease).await? {
             Ok(Closed::Done | Closed::Waits(_)) => Ok(()),

@@ -1,6 +1,7 @@
 //! Who is next in a leased batch: first those in doubt, then deferrals that are due, then everyone not tried yet.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
@@ -17,6 +18,14 @@ const PAGE: usize = 200;
 /// After so many attempts a doubt is held, whatever the policy: a relay that takes each message and never says so would make us
 /// flood one person.
 const MOST_RESENDS: u32 = 5;
+
+/// How many people are set aside at once, to wait for the rate of their domain. Others are left in the database, where the next
+/// pass finds them: neither memory nor rows grow with a large provider.
+const ASIDE: usize = 500;
+
+/// Longest wait for a domain's rate while nobody else is left: a batch with a longer one goes back until then, so that other
+/// batches have their turn.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The recipients of one lease, shared by its connections.
 #[derive(Debug)]
@@ -36,6 +45,32 @@ pub struct Queue {
 struct State {
     ready: VecDeque<Job>,
     stage: Stage,
+    /// Who waits for a slot of a domain, and when to ask for it again.
+    aside: VecDeque<(Instant, Pending)>,
+    /// Somebody was left in the database for another pass.
+    passed: bool,
+}
+
+/// What is next in a batch.
+#[derive(Debug)]
+pub enum Step {
+    /// One recipient.
+    Job(Job),
+    /// All who are left wait for the rate of their domain, this long.
+    Wait(Duration),
+    /// Nobody is left, or it is another mailing's turn.
+    Over,
+}
+
+/// What is left of a batch after a pass.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Everyone was taken and nobody given back.
+    Nobody,
+    /// Somebody can be tried at once.
+    Somebody,
+    /// All that are left wait for the rate of their domain, this long.
+    Waiting(Duration),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,22 +95,46 @@ pub enum Job {
 impl Queue {
     /// The queue of a fresh lease, which gives nobody any more after `until`.
     pub fn new(store: Store, lease: Lease, clock: Clock, in_doubt: InDoubt, until: Option<Instant>) -> Self {
-        let state = Mutex::new(State { ready: VecDeque::new(), stage: Stage::InDoubt });
+        let state =
+            Mutex::new(State { ready: VecDeque::new(), stage: Stage::InDoubt, aside: VecDeque::new(), passed: false });
         Self { store, lease, clock, in_doubt, until, state, drained: watch::Sender::new(false) }
     }
 
-    /// The next recipient; `None` when there is nobody left, or it is another mailing's turn.
-    pub async fn next(&self) -> Result<Option<Job>, StoreError> {
-        let mut next = None;
-        if !self.is_late() {
-            let mut state = self.state.lock().await;
-            self.fill(&mut state).await?;
-            next = state.ready.pop_front();
-        }
-        if next.is_none() {
+    /// Who is next.
+    pub async fn next(&self) -> Result<Step, StoreError> {
+        let step = if self.is_late() { Step::Over } else { self.step().await? };
+        if matches!(step, Step::Over) {
             self.drained.send_replace(true);
         }
-        Ok(next)
+        Ok(step)
+    }
+
+    async fn step(&self) -> Result<Step, StoreError> {
+        let mut state = self.state.lock().await;
+        let now = Instant::now();
+        if let Some(at) = state.aside.iter().position(|(until, _)| *until <= now)
+            && let Some((_, pending)) = state.aside.remove(at)
+        {
+            return Ok(Step::Job(Job::Send(pending)));
+        }
+        self.fill(&mut state).await?;
+        if let Some(job) = state.ready.pop_front() {
+            return Ok(Step::Job(job));
+        }
+        Ok(match waiting(&state) {
+            Some(wait) if wait <= LINGER => Step::Wait(wait),
+            _ => Step::Over,
+        })
+    }
+
+    /// Sets somebody aside whose domain has to wait this long.
+    pub async fn set_aside(&self, pending: Pending, wait: Duration) {
+        let mut state = self.state.lock().await;
+        if state.aside.len() < ASIDE {
+            state.aside.push_back((Instant::now() + wait, pending));
+        } else {
+            state.passed = true;
+        }
     }
 
     fn is_late(&self) -> bool {
@@ -105,10 +164,16 @@ impl Queue {
         state.ready.len()
     }
 
-    /// Whether everyone was taken and nobody given back.
-    pub async fn is_worked_off(&self) -> bool {
+    /// What is left.
+    pub async fn rest(&self) -> Rest {
         let state = self.state.lock().await;
-        state.stage == Stage::End && state.ready.is_empty()
+        match waiting(&state) {
+            _ if state.stage != Stage::End || !state.ready.is_empty() => Rest::Somebody,
+            Some(wait) if wait > LINGER => Rest::Waiting(wait),
+            Some(_) => Rest::Somebody,
+            None if state.passed => Rest::Somebody,
+            None => Rest::Nobody,
+        }
     }
 
     async fn fill(&self, state: &mut State) -> Result<(), StoreError> {
@@ -148,4 +213,10 @@ impl Queue {
             InDoubt::Resend | InDoubt::Hold => Job::Hold(pending),
         }
     }
+}
+
+/// How long the first of those who are set aside has to wait.
+fn waiting(state: &State) -> Option<Duration> {
+    let first = state.aside.iter().map(|(until, _)| *until).min()?;
+    Some(first.saturating_duration_since(Instant::now()))
 }

@@ -4,11 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Lane;
-use super::limits::Limit;
-use super::pool::{Held, Pool};
-use super::queue::{Job, Queue};
+use super::limits::{Domains, Limit};
+use super::line::Line;
+use super::pool::Held;
+use super::queue::{Job, Queue, Step};
 use super::recorder::Recorder;
 use super::turns::Turn;
 use crate::chance::Chance;
@@ -25,17 +27,23 @@ const BUSY_RETRY: chrono::Duration = chrono::Duration::minutes(1);
 /// How often one that waits for its slot looks whether it should stop.
 const LOOK: Duration = Duration::from_millis(200);
 
+/// How often a worker looks whether the relay may have its connection.
+const GATE: Duration = Duration::from_millis(20);
+
 /// How often a relay looks whether it is its turn: less than a message takes.
 const GLANCE: Duration = Duration::from_millis(2);
 
 /// A connection's owner.
 pub struct Worker {
     pub store: Store,
-    pub pool: Pool,
+    pub line: Arc<Line>,
+    /// Its number among those of the relay, from 0.
+    pub number: usize,
     pub lane: Lane,
     pub compiled: Arc<Compiled>,
-    /// Of the mailing and of the relay.
-    pub limits: [Arc<Limit>; 2],
+    /// Of the mailing.
+    pub limit: Arc<Limit>,
+    pub domains: Domains,
     pub queue: Arc<Queue>,
     pub recorder: Recorder,
     pub patience: Patience,
@@ -68,7 +76,7 @@ struct Parcel {
 enum End {
     /// Nobody is left, the process stops, or the mailing does.
     Done,
-    /// The connection has carried its share.
+    /// The connection has carried its share, or the relay has too many.
     Worn,
     /// The connection is of no use any more; others may be.
     Broken(TransportError),
@@ -105,10 +113,10 @@ impl Worker {
             match self.session(&mut open, &turn, &mut work).await {
                 Err(LeaseLost) => return work,
                 Ok(End::Done) => {
-                    self.pool.rest(open).await;
+                    self.line.pool.rest(open).await;
                     return work;
                 }
-                Ok(End::Worn) => self.pool.rest(open).await,
+                Ok(End::Worn) => self.line.pool.rest(open).await,
                 Ok(End::Abandoned) => {}
                 Ok(End::Paused) => return work,
                 Ok(End::Broken(error)) => {
@@ -124,11 +132,17 @@ impl Worker {
         }
     }
 
-    /// A connection, unless the process stops first.
+    /// A connection when the relay may have one more, unless the process stops first or nobody is left.
     async fn connect(&self) -> Result<Option<Held>, TransportError> {
+        while !self.line.gate.is_open(self.number) {
+            if *self.stop.borrow() || self.queue.is_over() {
+                return Ok(None);
+            }
+            tokio::time::sleep(GATE).await;
+        }
         let mut stop = self.stop.clone();
         tokio::select! {
-            held = self.pool.take(self.lane) => held.map(Some),
+            held = self.line.pool.take(self.lane) => held.map(Some),
             _ = stop.wait_for(|stop| *stop) => Ok(None),
             () = self.queue.over() => Ok(None),
         }
@@ -149,21 +163,31 @@ impl Worker {
         // Handed and durable: its content goes out with the next round.
         let mut flying: Option<Parcel> = None;
         loop {
-            let worn = self.pool.is_worn(held);
+            let worn = self.line.pool.is_worn(held);
             // What is handed never waits for a slot of the next.
             let patient = flying.is_none();
-            let may = !worn && self.has_turn(turn, patient).await && self.has_slot(patient).await;
-            let next = if may { self.take().await? } else { None };
+            let surplus = !self.line.gate.is_open(self.number);
+            let may = !worn
+                && !surplus
+                && self.has_turn(turn, patient).await
+                && self.has_slot(patient).await
+                && self.has_ration().await;
+            let next = if may { self.take(patient).await? } else { None };
             if next.is_some() {
                 turn.take();
+            } else if may {
+                self.line.rations.put_back();
             }
             if flying.is_none() && next.is_none() {
                 // Nobody is left, or it is time to stop: a slot was waited for.
-                return Ok(if worn { End::Worn } else { End::Done });
+                return Ok(if worn || surplus { End::Worn } else { End::Done });
             }
             let envelope = next.as_ref().map(|parcel| &parcel.envelope);
             let content = flying.as_ref().map(|parcel| &parcel.content);
-            let Round { content, envelope, broken } = held.connection().round(content, envelope).await;
+            let begun = Instant::now();
+            let round = held.connection().round(content, envelope).await;
+            self.line.gate.learn(begun.elapsed(), &round);
+            let Round { content, envelope, broken } = round;
 
             let mut entries = Vec::with_capacity(2);
             let mut leave = false;
@@ -212,9 +236,17 @@ impl Worker {
         }
     }
 
+    /// Whether the relay's warm-up has a message left for today.
+    async fn has_ration(&self) -> bool {
+        self.line.rations.take().await.unwrap_or_else(|error| {
+            tracing::error!(%error, "the plan of the relay's first days cannot be read");
+            false
+        })
+    }
+
     /// Whether another message may go now. A patient worker waits for it, until it is another mailing's turn or the process stops.
     async fn has_slot(&self, patient: bool) -> bool {
-        for limit in &self.limits {
+        for limit in [&self.limit, &self.line.limit] {
             loop {
                 let wait = match limit.take().await {
                     Ok(None) => break,
@@ -234,19 +266,37 @@ impl Worker {
     }
 
     /// The next message to announce; `None` when nobody is left or the process stops. Those who get none are noted on the way.
-    async fn take(&self) -> Result<Option<Parcel>, LeaseLost> {
+    async fn take(&self, patient: bool) -> Result<Option<Parcel>, LeaseLost> {
         loop {
             if *self.stop.borrow() {
                 return Ok(None);
             }
             let job = match self.queue.next().await {
-                Ok(Some(job)) => job,
-                Ok(None) => return Ok(None),
+                Ok(Step::Job(job)) => job,
+                Ok(Step::Wait(wait)) if patient => {
+                    tokio::time::sleep(wait.min(LOOK)).await;
+                    continue;
+                }
+                Ok(Step::Wait(_) | Step::Over) => return Ok(None),
                 Err(error) => {
                     tracing::error!(%error, "the next recipients cannot be read");
                     return Ok(None);
                 }
             };
+            if let Job::Send(pending) = &job {
+                match self.domains.take(&pending.address).await {
+                    Ok(None) => {}
+                    Ok(Some(wait)) => {
+                        self.queue.set_aside(pending.clone(), wait).await;
+                        continue;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "the rate of a domain cannot be read");
+                        self.queue.put_back(pending.clone()).await;
+                        return Ok(None);
+                    }
+                }
+            }
             let noted = match job {
                 Job::Hold(pending) => entry(&pending, Event::Held),
                 Job::Skip(pending, reason) => entry(&pending, Event::Skipped(reason)),

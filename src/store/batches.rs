@@ -106,6 +106,11 @@ impl Store {
         write!(self.pool, |tx| release(tx, lease, "free", 0).await.map(|_| ()))
     }
 
+    /// The same, for a batch with nothing to do before `due`.
+    pub async fn give_back_until(&self, lease: &Lease, due: DateTime<Utc>) -> Result<(), StoreError> {
+        write!(self.pool, |tx| release(tx, lease, "free", due.timestamp_millis()).await.map(|_| ()))
+    }
+
     /// Deliveries handed under an earlier epoch, with no recorded reply and no later attempt: in doubt. Number of the attempt that is in doubt.
     pub async fn in_doubt(&self, lease: &Lease) -> Result<Vec<Pending>, StoreError> {
         let sql = "SELECT d.subscriber_id, COALESCE(s.address, '') AS address, m.request, d.attempt, \

@@ -26,6 +26,7 @@ mod sql;
 mod subscribe;
 mod subscribers;
 mod value;
+mod warm_up;
 
 pub use fault::StoreError;
 pub use model::*;

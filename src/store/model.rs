@@ -460,3 +460,19 @@ pub struct Refusal {
     /// How often.
     pub times: i64,
 }
+
+/// What a relay's warm-up allows a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ration {
+    /// The plan is over: as much as it takes.
+    Unlimited,
+    /// So many messages, today.
+    Messages {
+        /// How many.
+        count: u32,
+        /// How long today lasts.
+        within: Duration,
+    },
+    /// The day's messages are taken; there are more after this time.
+    Tomorrow(Duration),
+}

@@ -185,6 +185,15 @@ impl Transport {
         matches!(self, Self::Outbox(_)) || relays.is_empty() || relays.iter().any(|name| name == self.name())
     }
 
+    /// Messages of its first days; none when it needs no warming up.
+    #[must_use]
+    pub fn warm_up(&self) -> &[u32] {
+        match self {
+            Self::Outbox(_) => &[],
+            Self::Smtp(relay) => &relay.config().warm_up,
+        }
+    }
+
     /// How much it takes.
     #[must_use]
     pub fn limits(&self) -> Limits {

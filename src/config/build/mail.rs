@@ -1,10 +1,11 @@
 //! `[mail]` and below.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use url::Url;
 
-use super::super::model::{InDoubt, Mail, Transport};
+use super::super::model::{DomainGroup, InDoubt, Mail, Transport};
 use super::super::reader::Reader;
 use super::super::values::{self, Problem};
 use super::relay;
@@ -20,8 +21,36 @@ pub(super) fn mail(r: &mut Reader<'_>, url: Option<&Url>) -> Option<Mail> {
     let patience = patience(r);
     let outbox = r.must(&["mail.outbox.directory"], values::path);
     let relays = relay::relays(r, chosen.filter(|_| smtp_chosen == Some(true)), url);
+    let domains = domains(r);
     let transport = if smtp_chosen? { Transport::Smtp(relays?) } else { Transport::Outbox(outbox?) };
-    Some(Mail { transport, in_doubt: in_doubt?, patience: patience? })
+    Some(Mail { transport, in_doubt: in_doubt?, patience: patience?, domains: domains? })
+}
+
+/// Reads `[mail.domains]`.
+fn domains(r: &mut Reader<'_>) -> Option<Vec<DomainGroup>> {
+    let mut groups = Vec::new();
+    for name in r.names("mail.domains") {
+        let own = |key: &str| format!("mail.domains.{name}.{key}");
+        let nothing = ("names no domain", "Write it as in domains = [\"outlook.com\", \"hotmail.com\"].");
+        let domains = r.some(&[&own("domains")], values::domain, nothing);
+        let rate = r.must(&[&own("rate")], values::rate);
+        groups.push(domains.zip(rate).map(|(domains, rate)| DomainGroup { name, domains, rate }));
+    }
+    let groups: Vec<DomainGroup> = groups.into_iter().collect::<Option<_>>()?;
+    let mut seen = BTreeMap::new();
+    for group in &groups {
+        for domain in &group.domains {
+            if let Some(other) = seen.insert(domain.as_str(), group.name.as_str()) {
+                let what = format!("has {domain}, which stands in {other} too");
+                let path = format!("mail.domains.{}.domains", group.name);
+                if let Some(found) = r.find(&[&path]) {
+                    r.refuse(found, Problem::new(&what, None, "Name a domain once: one rate holds for it."));
+                }
+                return None;
+            }
+        }
+    }
+    Some(groups)
 }
 
 fn patience(r: &mut Reader<'_>) -> Option<Patience> {

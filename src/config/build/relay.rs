@@ -75,6 +75,10 @@ impl Relay {
         let [own, default] = self.both("messages");
         let messages = r.need(&[&own, &default]).and_then(|found| r.number(found, 1..=1_000_000));
         let rate = r.may(&[&self.own("rate")], values::rate);
+        let warm_up = match r.find(&[&self.own("warm_up")]) {
+            Some(_) => r.list(&[&self.own("warm_up")], values::day),
+            None => Some(Vec::new()),
+        };
         let [own, default] = self.both("idle");
         let idle = r.must(&[&own, &default], values::duration);
         let [own, default] = self.both("hello");
@@ -94,6 +98,7 @@ impl Relay {
             connections: connections?,
             messages: messages?,
             rate: rate?,
+            warm_up: warm_up?,
             idle: idle?,
             hello: hello?.or_else(|| url.map(own_name))?,
             timeout: timeout?,

@@ -198,6 +198,19 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
              my.toml:1:113: mail.smtp.token_path: \"/run/token\" stands beside a password. Remove one of the two.",
         ),
         (
+            "mail.domains.ms = { domains = [\"Outlook.com\", \"live.com\"], rate = \"5/s\" }\n\
+             mail.domains.other = { domains = [\"outlook.com\"], rate = \"5/s\" }\nmail.domains.none = { domains = [] }",
+            "my.toml:3:1: mail.domains.none.rate: the key is missing. Write rate = \"5/s\" in [mail.domains.none].\n\
+             my.toml:3:33: mail.domains.none.domains: [] names no domain. Write it as in domains = [\"outlook.com\", \
+             \"hotmail.com\"].",
+        ),
+        (
+            "mail.domains.ms = { domains = [\"Outlook.com\", \"live.com\"], rate = \"5/s\" }\n\
+             mail.domains.other = { domains = [\"outlook.com\"], rate = \"5/s\" }",
+            "my.toml:2:34: mail.domains.other.domains: [\"outlook.com\"] has outlook.com, which stands in ms too. Name a domain \
+             once: one rate holds for it.",
+        ),
+        (
             "defaults.include = []",
             "my.toml:1:20: defaults.include: [] selects no file. Write it as in include = [\"**/*.md\"].",
         ),

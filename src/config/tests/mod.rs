@@ -132,10 +132,12 @@ fn the_named_file_wins_over_the_variable_and_the_variable_over_the_usual_file() 
 
 #[test]
 fn an_emptied_variable_is_as_good_as_none_or_an_error_that_says_so() {
-    let text = format!("mail.relays.bulk.host = \"b.example.org\"\n{MINIMAL}");
+    let text = format!(
+        "mail.relays.bulk.host = \"b.example.org\"\nmail.domains.ms = {{ domains = [\"live.com\"], rate = \"5/s\" }}\n{MINIMAL}"
+    );
     for key in KEYS {
         let path = key.path.replace("newsletters.*", "newsletters.news").replace("cadences.*", "cadences.weekly");
-        let path = path.replace("relays.*", "relays.bulk");
+        let path = path.replace("relays.*", "relays.bulk").replace("domains.*", "domains.ms");
         let name = format!("TIDINGS_{}", path.replace('.', "__").to_uppercase());
         match parse(Some(("my.toml", &text)), &variables(&[(&name, "")])) {
             Ok(config) => drop(with(&config.effective(), &[])),

@@ -110,6 +110,25 @@ pub(super) fn address(text: &str) -> Result<EmailAddress, Problem> {
         .map_err(|error| Problem::new("is not a mail address", error.to_string(), "Write it as news@example.org."))
 }
 
+/// Messages of one day.
+pub(super) fn day(text: &str) -> Result<u32, Problem> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| {
+        Problem::new("is no number of messages", None, "Write one number for each day: [200, 400, 800].")
+    })
+}
+
+/// The domain of an address, in lower case.
+pub(super) fn domain(text: &str) -> Result<String, Problem> {
+    let domain = text.trim().to_lowercase();
+    match EmailAddress::parse(&format!("someone@{domain}")) {
+        Ok(_) => Ok(domain),
+        Err(error) => {
+            Err(Problem::new("is not a domain", error.to_string(), "Write what stands behind the @: outlook.com."))
+        }
+    }
+}
+
 /// A text for headers and headings.
 pub(super) fn line(text: &str) -> Result<String, Problem> {
     if text.chars().any(char::is_control) {

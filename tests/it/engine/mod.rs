@@ -9,6 +9,7 @@ mod disk;
 mod doubt;
 
 mod kill;
+mod limits;
 mod opening;
 mod postgres;
 mod refusals;

@@ -16,7 +16,7 @@ use tidings::types::EmailAddress;
 fn mail(transport: config::Transport) -> config::Mail {
     let patience =
         Patience { first: Duration::from_secs(1), most: Duration::from_secs(1), period: Duration::from_secs(1) };
-    config::Mail { transport, in_doubt: InDoubt::Resend, patience }
+    config::Mail { transport, in_doubt: InDoubt::Resend, patience, domains: Vec::new() }
 }
 
 /// A plain relay on a loopback port.
@@ -34,6 +34,7 @@ fn relay(port: u16) -> Smtp {
         connections: 2,
         messages: 100,
         rate: None,
+        warm_up: Vec::new(),
         idle: Duration::from_secs(10),
         hello: "sender.example".to_owned(),
         timeout: Duration::from_secs(5),
