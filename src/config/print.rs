@@ -70,6 +70,7 @@ fn value(path: &str, leaf: &Leaf) -> String {
         (Raw::Text(text), Some(Kind::SecretUrl)) => toml::Value::from(without_password(text)),
         (Raw::Text(text), _) => toml::Value::from(text.as_str()),
         (Raw::Number(number), _) => toml::Value::from(*number),
+        (Raw::List(items), Some(Kind::Numbers)) => return format!("[{}]", items.join(", ")),
         (Raw::List(items), _) => toml::Value::from(items.clone()),
         (Raw::Map(texts), _) => toml::Value::from(texts.clone()),
     };

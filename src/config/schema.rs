@@ -15,6 +15,8 @@ pub(super) enum Kind {
     Text,
     Number,
     List,
+    /// A list of whole numbers.
+    Numbers,
     /// Texts by keys that the operator chooses.
     Map,
     /// A text that is never shown.
@@ -29,7 +31,7 @@ const fn key(path: &'static str, kind: Kind, example: &'static str) -> Key {
 
 /// Every key, in the order in which the configuration is printed.
 pub(super) const KEYS: &[Key] = {
-    use Kind::{List, Map, Number, Secret, SecretUrl, Text};
+    use Kind::{List, Map, Number, Numbers, Secret, SecretUrl, Text};
     &[
         key("server.public", Text, r#""127.0.0.1:8080""#),
         key("server.private", Text, r#""127.0.0.1:8081""#),
@@ -56,7 +58,7 @@ pub(super) const KEYS: &[Key] = {
         key("mail.smtp.connections", Number, "4"),
         key("mail.smtp.rate", Text, r#""10/s""#),
         key("mail.smtp.messages", Number, "100"),
-        key("mail.smtp.warm_up", List, "[200, 400, 800]"),
+        key("mail.smtp.warm_up", Numbers, "[200, 400, 800]"),
         key("mail.smtp.idle", Text, r#""10s""#),
         key("mail.smtp.hello", Text, r#""news.example.org""#),
         key("mail.smtp.timeout", Text, r#""60s""#),
@@ -73,7 +75,7 @@ pub(super) const KEYS: &[Key] = {
         key("mail.relays.*.connections", Number, "4"),
         key("mail.relays.*.messages", Number, "100"),
         key("mail.relays.*.rate", Text, r#""500/h""#),
-        key("mail.relays.*.warm_up", List, "[200, 400, 800]"),
+        key("mail.relays.*.warm_up", Numbers, "[200, 400, 800]"),
         key("mail.relays.*.idle", Text, r#""10s""#),
         key("mail.relays.*.hello", Text, r#""news.example.org""#),
         key("mail.relays.*.timeout", Text, r#""60s""#),

@@ -11,6 +11,7 @@ mod queue;
 mod ration;
 mod recorder;
 mod turns;
+mod waits;
 mod worker;
 
 use std::collections::{BTreeMap, HashMap};

@@ -23,9 +23,9 @@ const MOST_RESENDS: u32 = 5;
 /// pass finds them: neither memory nor rows grow with a large provider.
 const ASIDE: usize = 500;
 
-/// Longest wait for a domain's rate while nobody else is left: a batch with a longer one goes back until then, so that other
-/// batches have their turn.
-const LINGER: Duration = Duration::from_secs(1);
+/// How long a batch is kept in which all who are left wait for the rate of their domain. Then it goes back, so that other
+/// batches, whose people need not wait, have their turn.
+const LINGER: Duration = Duration::from_millis(250);
 
 /// The recipients of one lease, shared by its connections.
 #[derive(Debug)]
@@ -49,6 +49,8 @@ struct State {
     aside: VecDeque<(Instant, Pending)>,
     /// Somebody was left in the database for another pass.
     passed: bool,
+    /// Since when all who are left wait.
+    lingering: Option<Instant>,
 }
 
 /// What is next in a batch.
@@ -69,7 +71,7 @@ pub enum Rest {
     Nobody,
     /// Somebody can be tried at once.
     Somebody,
-    /// All that are left wait for the rate of their domain, this long.
+    /// All that are left wait for the rate of their domain, this long; other batches come first.
     Waiting(Duration),
 }
 
@@ -95,8 +97,13 @@ pub enum Job {
 impl Queue {
     /// The queue of a fresh lease, which gives nobody any more after `until`.
     pub fn new(store: Store, lease: Lease, clock: Clock, in_doubt: InDoubt, until: Option<Instant>) -> Self {
-        let state =
-            Mutex::new(State { ready: VecDeque::new(), stage: Stage::InDoubt, aside: VecDeque::new(), passed: false });
+        let state = Mutex::new(State {
+            ready: VecDeque::new(),
+            stage: Stage::InDoubt,
+            aside: VecDeque::new(),
+            passed: false,
+            lingering: None,
+        });
         Self { store, lease, clock, in_doubt, until, state, drained: watch::Sender::new(false) }
     }
 
@@ -121,8 +128,9 @@ impl Queue {
         if let Some(job) = state.ready.pop_front() {
             return Ok(Step::Job(job));
         }
+        let since = *state.lingering.get_or_insert(now);
         Ok(match waiting(&state) {
-            Some(wait) if wait <= LINGER => Step::Wait(wait),
+            Some(wait) if now + wait <= since + LINGER => Step::Wait(wait),
             _ => Step::Over,
         })
     }
@@ -169,9 +177,8 @@ impl Queue {
         let state = self.state.lock().await;
         match waiting(&state) {
             _ if state.stage != Stage::End || !state.ready.is_empty() => Rest::Somebody,
-            Some(wait) if wait > LINGER => Rest::Waiting(wait),
-            Some(_) => Rest::Somebody,
-            None if state.passed => Rest::Somebody,
+            Some(wait) => Rest::Waiting(if wait > LINGER { wait } else { Duration::ZERO }),
+            None if state.passed => Rest::Waiting(Duration::ZERO),
             None => Rest::Nobody,
         }
     }

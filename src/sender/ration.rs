@@ -7,6 +7,9 @@ use tokio::time::Instant;
 
 use crate::store::{Ration, Store, StoreError};
 
+/// How long a plan that is over is not asked for again.
+const UNLIMITED: Duration = Duration::from_secs(60);
+
 /// What this process may still send today.
 #[derive(Debug)]
 pub struct Rations {
@@ -20,14 +23,18 @@ pub struct Rations {
 #[derive(Clone, Copy, Debug)]
 struct State {
     left: u32,
-    /// When what is left is lost, or when there is more.
-    until: Instant,
+    /// When what is left is lost.
+    day_ends: Instant,
+    /// The store has no more before.
+    spent_until: Instant,
 }
 
 impl Rations {
     /// Nothing is taken yet.
     pub fn new(store: Store, relay: String, plan: &[u32]) -> Self {
-        Self { store, relay, plan: plan.to_vec(), state: Mutex::new(State { left: 0, until: Instant::now() }) }
+        let now = Instant::now();
+        let state = Mutex::new(State { left: 0, day_ends: now, spent_until: now });
+        Self { store, relay, plan: plan.to_vec(), state }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -37,7 +44,7 @@ impl Rations {
     /// Whether the day's messages are used up.
     pub fn are_spent(&self) -> bool {
         let state = self.lock();
-        !self.plan.is_empty() && state.left == 0 && Instant::now() < state.until
+        !self.plan.is_empty() && state.left == 0 && Instant::now() < state.spent_until
     }
 
     /// Takes one: false when there is none until tomorrow.
@@ -46,35 +53,41 @@ impl Rations {
             return Ok(true);
         }
         loop {
-            let now = Instant::now();
-            {
-                let mut state = self.lock();
-                if now < state.until {
-                    let some = state.left > 0;
-                    state.left = state.left.saturating_sub(1);
-                    if state.left == 0 && some {
-                        // Ask the store again.
-                        state.until = now;
-                    }
-                    return Ok(some);
-                }
+            if let Some(answer) = self.take_here(Instant::now()) {
+                return Ok(answer);
             }
-            let (left, until) = match self.store.take_ration(&self.relay, &self.plan).await? {
-                Ration::Unlimited => (u32::MAX, Duration::from_secs(60)),
-                Ration::Messages { count, within } => (count, within),
-                Ration::Tomorrow(wait) => (0, wait),
-            };
+            let ration = self.store.take_ration(&self.relay, &self.plan).await?;
+            let now = Instant::now();
             let mut state = self.lock();
-            // Two connections may have asked at once.
-            let left = if state.until > now { state.left.saturating_add(left) } else { left };
-            *state = State { left, until: now + until };
+            match ration {
+                // Believed for a while, like a day of its own.
+                Ration::Unlimited => (state.left, state.day_ends) = (u32::MAX, now + UNLIMITED),
+                Ration::Messages { count, within } => {
+                    state.left = state.left.saturating_add(count);
+                    state.day_ends = now + within;
+                }
+                Ration::Tomorrow(wait) => state.spent_until = now + wait,
+            }
         }
+    }
+
+    /// Takes one of those that are here; `None` when the store must be asked.
+    fn take_here(&self, now: Instant) -> Option<bool> {
+        let mut state = self.lock();
+        if now >= state.day_ends {
+            state.left = 0;
+        }
+        if state.left > 0 {
+            state.left -= 1;
+            return Some(true);
+        }
+        (now < state.spent_until).then_some(false)
     }
 
     /// Gives back one that nobody needed.
     pub fn put_back(&self) {
         let mut state = self.lock();
-        if !self.plan.is_empty() && Instant::now() < state.until {
+        if !self.plan.is_empty() && Instant::now() < state.day_ends {
             state.left = state.left.saturating_add(1);
         }
     }

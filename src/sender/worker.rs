@@ -25,13 +25,7 @@ use crate::types::{Bucket, EmailAddress, MailingId};
 const BUSY_RETRY: chrono::Duration = chrono::Duration::minutes(1);
 
 /// How often one that waits for its slot looks whether it should stop.
-const LOOK: Duration = Duration::from_millis(200);
-
-/// How often a worker looks whether the relay may have its connection.
-const GATE: Duration = Duration::from_millis(20);
-
-/// How often a relay looks whether it is its turn: less than a message takes.
-const GLANCE: Duration = Duration::from_millis(2);
+pub(super) const LOOK: Duration = Duration::from_millis(200);
 
 /// A connection's owner.
 pub struct Worker {
@@ -132,33 +126,6 @@ impl Worker {
         }
     }
 
-    /// A connection when the relay may have one more, unless the process stops first or nobody is left.
-    async fn connect(&self) -> Result<Option<Held>, TransportError> {
-        while !self.line.gate.is_open(self.number) {
-            if *self.stop.borrow() || self.queue.is_over() {
-                return Ok(None);
-            }
-            tokio::time::sleep(GATE).await;
-        }
-        let mut stop = self.stop.clone();
-        tokio::select! {
-            held = self.line.pool.take(self.lane) => held.map(Some),
-            _ = stop.wait_for(|stop| *stop) => Ok(None),
-            () = self.queue.over() => Ok(None),
-        }
-    }
-
-    /// Whether it is this relay's turn among those that share the mail. A patient worker waits for it.
-    async fn has_turn(&self, turn: &Turn, patient: bool) -> bool {
-        while !turn.is_mine() {
-            if !patient || *self.stop.borrow() || self.queue.is_over() {
-                return false;
-            }
-            tokio::time::sleep(GLANCE).await;
-        }
-        true
-    }
-
     async fn session(&self, held: &mut Held, turn: &Turn, work: &mut Work) -> Result<End, LeaseLost> {
         // Handed and durable: its content goes out with the next round.
         let mut flying: Option<Parcel> = None;
@@ -186,7 +153,10 @@ impl Worker {
             let content = flying.as_ref().map(|parcel| &parcel.content);
             let begun = Instant::now();
             let round = held.connection().round(content, envelope).await;
-            self.line.gate.learn(begun.elapsed(), &round);
+            // That a connection was closed while it rested says nothing about how busy the relay is.
+            if round.broken.is_none() || content.is_some() || !held.rested {
+                self.line.gate.learn(begun.elapsed(), &round);
+            }
             let Round { content, envelope, broken } = round;
 
             let mut entries = Vec::with_capacity(2);
@@ -234,35 +204,6 @@ impl Worker {
                 return Ok(End::Done);
             }
         }
-    }
-
-    /// Whether the relay's warm-up has a message left for today.
-    async fn has_ration(&self) -> bool {
-        self.line.rations.take().await.unwrap_or_else(|error| {
-            tracing::error!(%error, "the plan of the relay's first days cannot be read");
-            false
-        })
-    }
-
-    /// Whether another message may go now. A patient worker waits for it, until it is another mailing's turn or the process stops.
-    async fn has_slot(&self, patient: bool) -> bool {
-        for limit in [&self.limit, &self.line.limit] {
-            loop {
-                let wait = match limit.take().await {
-                    Ok(None) => break,
-                    Ok(Some(wait)) => wait,
-                    Err(error) => {
-                        tracing::error!(%error, "the rate cannot be read");
-                        return false;
-                    }
-                };
-                if !patient || *self.stop.borrow() || self.queue.is_over() {
-                    return false;
-                }
-                tokio::time::sleep(wait.min(LOOK)).await;
-            }
-        }
-        true
     }
 
     /// The next message to announce; `None` when nobody is left or the process stops. Those who get none are noted on the way.

@@ -37,11 +37,11 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Option<Lease>, StoreError> {
         let sql = concat!(
-            "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, m.kind FROM mailing m \
+            "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, batch.due_at, m.kind FROM mailing m \
              JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' \
              AND (m.kind = 'confirmation') = ($3 = 'confirmation') AND ",
             leasable!("$1"),
-            " ORDER BY m.kind, m.turn, m.opened_at, m.mailing_id, batch.bucket, batch.batch LIMIT $2"
+            " ORDER BY m.kind, m.turn, m.opened_at, m.mailing_id, batch.due_at, batch.bucket, batch.batch LIMIT $2"
         );
         let kind = match lane {
             Lane::Confirmations => "confirmation",
@@ -272,12 +272,14 @@ async fn release(tx: &mut Tx, lease: &Lease, state: &'static str, due_at: i64) -
     Ok(tx.execute(sql, args![state, due_at, *bucket, *mailing, *batch, *owner, *epoch]).await? == 1)
 }
 
-/// How many of the first candidates are as good as the first: all confirmations, or all batches of the oldest mailing. Nodes
+/// How many of the first candidates are as good as the first: all confirmations, or all batches of the first mailing that nobody gave
+/// back until later; those come after them, in the order of their times. Nodes
 /// start at different ones of them, so that they do not fight for one row.
 fn leading_equals(candidates: &[Row]) -> Result<usize, StoreError> {
     let class = |row: &Row| {
         let kind = row.text("kind")?;
-        Ok(if kind == "confirmation" { kind } else { row.text("mailing_id")? })
+        let untouched_or_due = row.int("due_at")?;
+        Ok(if kind == "confirmation" { kind } else { format!("{} {untouched_or_due}", row.text("mailing_id")?) })
     };
     let classes = candidates.iter().map(class).collect::<Result<Vec<_>, StoreError>>()?;
     Ok(classes.iter().take_while(|class| Some(*class) == classes.first()).count())

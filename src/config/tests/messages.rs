@@ -191,6 +191,16 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
              write some of them, or [] for all.",
         ),
         (
+            "mail.smtp = { host = \"a.example.org\", warm_up = [200, 0] }",
+            "my.toml:1:51: mail.smtp.warm_up: [\"200\", \"0\"] has \"0\", which is no number of messages. Write one number for \
+             each day: [200, 400, 800].",
+        ),
+        (
+            "mail.smtp = { host = \"a.example.org\", warm_up = [\"200\"] }",
+            "my.toml:1:51: mail.smtp.warm_up: this must be a list of whole numbers, not an array. Write it as in warm_up = \
+             [200, 400, 800].",
+        ),
+        (
             "mail.smtp = { socket = \"/run/lmtp\", host = \"a.example.org\", username = \"me\", password = \"hunter2\", \
              token_path = \"/run/token\" }",
             "my.toml:1:44: mail.smtp.host: \"a.example.org\" stands beside a socket. Remove one of the two; a socket is on \
@@ -200,7 +210,7 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
         (
             "mail.domains.ms = { domains = [\"Outlook.com\", \"live.com\"], rate = \"5/s\" }\n\
              mail.domains.other = { domains = [\"outlook.com\"], rate = \"5/s\" }\nmail.domains.none = { domains = [] }",
-            "my.toml:3:1: mail.domains.none.rate: the key is missing. Write rate = \"5/s\" in [mail.domains.none].\n\
+            "my.toml:3:14: mail.domains.none.rate: the key is missing. Write rate = \"5/s\" in [mail.domains.none].\n\
              my.toml:3:33: mail.domains.none.domains: [] names no domain. Write it as in domains = [\"outlook.com\", \
              \"hotmail.com\"].",
         ),

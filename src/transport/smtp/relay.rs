@@ -23,7 +23,7 @@ use crate::delivery::{Phase, Reply};
 /// A relay: where it is, and what we demand of a session with it.
 #[derive(Clone, Debug)]
 pub struct Relay {
-    pub(super) config: Smtp,
+    pub(super) config: Arc<Smtp>,
     /// Made when first needed; reads the system's certificates once.
     tls: Arc<OnceLock<Arc<ClientConfig>>>,
 }
@@ -32,7 +32,7 @@ impl Relay {
     /// A relay as configured. Nothing is opened.
     #[must_use]
     pub fn new(config: &Smtp) -> Self {
-        Self { config: config.clone(), tls: Arc::default() }
+        Self { config: Arc::new(config.clone()), tls: Arc::default() }
     }
 
     pub(in super::super) fn config(&self) -> &Smtp {
@@ -64,7 +64,7 @@ impl Relay {
 
     /// Tries each address of the host in turn.
     async fn tcp(&self) -> Result<TcpStream, TransportError> {
-        let Smtp { host, port, .. } = &self.config;
+        let Smtp { host, port, .. } = &*self.config;
         let found = within(self.limit(deadline::CONNECT), Phase::Connect, lookup_host((host.as_str(), *port))).await?;
         let mut failure = self.failed("the name has no address");
         for address in found.map_err(|error| self.failed(error))? {
@@ -136,7 +136,7 @@ impl Relay {
 
     /// How we may speak with it: PIPELINING, CHUNKING. lettre forgets extensions that it does not use, so EHLO is said once more.
     async fn manner(&self, smtp: &mut AsyncSmtpConnection) -> Result<Manner, TransportError> {
-        let Smtp { protocol, hello, chunking, timeout, .. } = &self.config;
+        let Smtp { protocol, hello, chunking, timeout, .. } = &*self.config;
         let verb = match protocol {
             Protocol::Smtp => "EHLO",
             Protocol::Lmtp => "LHLO",

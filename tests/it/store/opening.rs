@@ -32,7 +32,7 @@ async fn nodes_that_start_at_once_agree(w: World) {
     for table in ["subscription", "membership", "consent", "suppression", "cadence", "mailing", "mailing_issue"] {
         w.sql(&format!("DROP TABLE {table}")).await;
     }
-    for table in ["batch", "delivery", "retry", "alias", "relay", "allowance"] {
+    for table in ["batch", "delivery", "retry", "alias", "relay", "allowance", "warm_up"] {
         w.sql(&format!("DROP TABLE {table}")).await;
     }
     w.store.close().await;
