@@ -1,6 +1,7 @@
 //! One mailing to one subscriber: what an SMTP reply means, when to try again, and whether the books balance. Pure.
 
 pub mod books;
+pub mod concurrency;
 pub mod maillog;
 pub mod rate;
 mod reply;

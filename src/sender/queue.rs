@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -28,6 +28,7 @@ pub struct Queue {
     /// When it is another mailing's turn.
     until: Option<Instant>,
     state: Mutex<State>,
+    ended: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
@@ -59,17 +60,27 @@ impl Queue {
     /// The queue of a fresh lease, which gives nobody any more after `until`.
     pub fn new(store: Store, lease: Lease, clock: Clock, in_doubt: InDoubt, until: Option<Instant>) -> Self {
         let state = Mutex::new(State { ready: VecDeque::new(), stage: Stage::InDoubt });
-        Self { store, lease, clock, in_doubt, until, state }
+        Self { store, lease, clock, in_doubt, until, state, ended: watch::channel(false).0 }
     }
 
     /// The next recipient; `None` when there is nobody left, or it is another mailing's turn.
     pub async fn next(&self) -> Result<Option<Job>, StoreError> {
-        if self.is_over() {
-            return Ok(None);
+        let next = if self.is_over() {
+            None
+        } else {
+            let mut state = self.state.lock().await;
+            self.fill(&mut state).await?;
+            state.ready.pop_front()
+        };
+        if next.is_none() {
+            self.ended.send_replace(true);
         }
-        let mut state = self.state.lock().await;
-        self.fill(&mut state).await?;
-        Ok(state.ready.pop_front())
+        Ok(next)
+    }
+
+    /// Waits until somebody was told that there is nobody left.
+    pub async fn ends(&self) {
+        let _ = self.ended.subscribe().wait_for(|ended| *ended).await;
     }
 
     /// Whether it is another mailing's turn.

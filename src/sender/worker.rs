@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::Lane;
 use super::limits::Limit;
@@ -68,6 +69,8 @@ enum End {
     Worn,
     /// The connection is of no use any more; others may be.
     Broken(TransportError),
+    /// The relay is worth fewer connections now.
+    TooMany,
     /// An announced envelope must not be followed by its content; a connection cannot take a 354 back.
     Abandoned,
     /// The mailing was paused: leave everyone else for later, at once.
@@ -92,6 +95,9 @@ impl Worker {
                     Ok(Some(open)) => open,
                     Ok(None) => return work,
                     Err(error) => {
+                        if let TransportError::Refused { reply: Reply { code: 400..=499, .. }, .. } = &error {
+                            self.pool.is_busy();
+                        }
                         work.trouble = Some(error);
                         return work;
                     }
@@ -105,6 +111,7 @@ impl Worker {
                     return work;
                 }
                 Ok(End::Worn) => self.pool.rest(open).await,
+                Ok(End::TooMany) => self.pool.give_up(open).await,
                 Ok(End::Abandoned) => {}
                 Ok(End::Paused) => return work,
                 Ok(End::Broken(error)) => {
@@ -125,6 +132,8 @@ impl Worker {
         let mut stop = self.stop.clone();
         tokio::select! {
             held = self.pool.take(self.lane) => held.map(Some),
+            // Others have done it all, or it is another mailing's turn.
+            () = self.queue.ends() => Ok(None),
             _ = stop.wait_for(|stop| *stop) => Ok(None),
         }
     }
@@ -132,17 +141,23 @@ impl Worker {
     async fn session(&self, held: &mut Held, work: &mut Work) -> Result<End, LeaseLost> {
         // Handed and durable: its content goes out with the next round.
         let mut flying: Option<Parcel> = None;
+        let mut too_many = false;
         loop {
-            let worn = self.pool.is_worn(held);
+            too_many |= self.pool.is_too_many(self.lane);
+            let worn = too_many || self.pool.is_worn(held);
             // What is handed never waits for a slot of the next.
             let next = if worn || !self.has_slot(flying.is_none()).await { None } else { self.take().await? };
             if flying.is_none() && next.is_none() {
                 // Nobody is left, or it is time to stop: a slot was waited for.
-                return Ok(if worn { End::Worn } else { End::Done });
+                return Ok(match (too_many, worn) {
+                    (true, _) => End::TooMany,
+                    (_, true) => End::Worn,
+                    (_, false) => End::Done,
+                });
             }
             let envelope = next.as_ref().map(|parcel| &parcel.envelope);
             let content = flying.as_ref().map(|parcel| &parcel.content);
-            let Round { content, envelope, broken } = held.connection().round(content, envelope).await;
+            let Round { content, envelope, broken } = self.exchange(held, content, envelope).await;
 
             let mut entries = Vec::with_capacity(2);
             let mut leave = false;
@@ -188,6 +203,19 @@ impl Worker {
                 return Ok(End::Done);
             }
         }
+    }
+
+    /// One round, from which the pool learns how many connections the relay is worth.
+    async fn exchange(&self, held: &mut Held, content: Option<&Content>, envelope: Option<&Envelope>) -> Round {
+        let start = Instant::now();
+        let round = held.connection().round(content, envelope).await;
+        if content.is_some() && round.content.is_some() {
+            self.pool.replied(start.elapsed());
+        }
+        if round.says_busy() {
+            self.pool.is_busy();
+        }
+        round
     }
 
     /// Whether another message may go now. A patient worker waits for it, until it is another mailing's turn or the process stops.
