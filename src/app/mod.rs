@@ -214,11 +214,10 @@ impl App {
             tasks.spawn(loops::keep_house(self.housekeeper(), self.clock.clone(), stop.clone()));
         }
         tokio::select! {
-            // In this order: roles that end because they were told to are no failure.
-            biased;
-            () = stopped(stop) => {}
-            // A role that ends by itself has panicked: better a restart than a service that lacks a part.
-            Some(ended) = tasks.join_next() => {
+            () = stopped(stop.clone()) => {}
+            // A role that ends by itself has panicked: better a restart than a service that lacks a part. One that ends because it was told
+            // to is no failure, and it may be seen before the order is: so the order is looked at, and not which of the two came first.
+            Some(ended) = tasks.join_next() => if !*stop.borrow() {
                 tasks.shutdown().await;
                 self.store.close().await;
                 ended.context("a role failed; this is a bug")?;

@@ -1,88 +1,82 @@
-//! How many connections a relay gets: more while it answers quickly, half when it is busy or slows down. Pure.
-//!
-//! One more connection for each round of good replies, half at once for a bad sign, as TCP does. A relay that slows us down on
-//! purpose must not get more connections for it.
+//! How many connections a relay is worth at the moment: more while it answers fast, half when it says that it is busy or gets slow. Pure.
 
 use std::time::Duration;
 
-/// A start that no relay minds.
-const START: usize = 2;
+/// A reply within this is fast, whatever was usual: a relay across an ocean that scans for spam.
+const FAST: Duration = Duration::from_secs(2);
 
-/// Slower than this is never a reason for more connections: a tarpit answers after seconds.
-const SLOW: Duration = Duration::from_secs(2);
+/// A reply that takes longer than this many times what is usual, and is not fast, says that the relay is overloaded.
+const SLOW: u32 = 4;
 
-/// Replies count as slowed down when they take so many times as long as the quickest, and [`NOTICE`] at least.
-const RISE: u32 = 4;
+/// After halving, the replies that are still on their way say nothing new for so long.
+const PAUSE: Duration = Duration::from_secs(2);
 
-/// Rises below this are noise: a disk that is synced, a neighbour's load.
-const NOTICE: Duration = Duration::from_millis(300);
+/// Fast replies of each connection before a number is tried that was too many once: some minutes of a usual relay.
+const CAREFUL: usize = 200;
 
-/// How much of one reply goes into the average: it follows within some ten.
-const WEIGHT: f64 = 0.1;
+/// Where to begin: what every relay takes.
+const FIRST: usize = 2;
 
-/// The connections of one relay.
-#[derive(Clone, Debug)]
+/// The connections that are allowed now.
+#[derive(Clone, Copy, Debug)]
 pub struct Concurrency {
     most: usize,
     now: usize,
-    /// Good replies since the last change.
-    good: usize,
-    /// Replies that still belong to what was going on at the last halving.
-    settling: usize,
-    /// The quickest reply lately, in seconds.
-    floor: Option<f64>,
-    /// The average reply, in seconds.
-    average: f64,
+    /// What was too many last.
+    too_many: usize,
+    /// Fast replies since the last change.
+    fast: usize,
+    /// What a reply takes as a rule.
+    usual: Option<Duration>,
+    /// When it was last halved.
+    halved: Option<Duration>,
 }
 
 impl Concurrency {
-    /// At most so many connections.
+    /// Begins with a few of at most `most`.
     #[must_use]
     pub fn new(most: usize) -> Self {
         let most = most.max(1);
-        Self { most, now: most.min(START), good: 0, settling: 0, floor: None, average: 0.0 }
+        Self { most, now: FIRST.min(most), too_many: most + 1, fast: 0, usual: None, halved: None }
     }
 
-    /// How many connections may work now; never none.
+    /// How many connections are allowed.
     #[must_use]
-    pub fn allowed(&self) -> usize {
+    pub fn now(&self) -> usize {
         self.now
     }
 
-    /// A reply came after this time.
-    pub fn replied(&mut self, after: Duration) {
-        let seconds = after.as_secs_f64();
-        // The floor rises slowly, so that a relay that has become slower for good is not held against it for ever.
-        let floor = self.floor.map_or(seconds, |floor| seconds.min(floor * 1.002));
-        self.average = if self.floor.is_none() { seconds } else { self.average + (seconds - self.average) * WEIGHT };
-        self.floor = Some(floor);
-        if self.settling > 0 {
-            self.settling -= 1;
+    /// A reply to a message came after `took`; `at` is any clock that does not go back.
+    pub fn replied(&mut self, took: Duration, at: Duration) {
+        let usual = self.usual.unwrap_or(took);
+        if took > FAST && took > usual * SLOW {
+            self.busy(at);
             return;
         }
-        if self.average > floor * f64::from(RISE) && self.average > NOTICE.as_secs_f64() {
-            self.halve();
-        } else if self.average < SLOW.as_secs_f64() {
-            self.good += 1;
-            if self.good >= self.now {
-                self.good = 0;
-                self.now = self.most.min(self.now + 1);
-            }
+        // Follows slowly, so that a relay that gets slower and slower is noticed.
+        self.usual = Some((usual * 15 + took) / 16);
+        if took > FAST {
+            return;
+        }
+        self.fast += 1;
+        // One more connection after each has had a fast reply: doubles with every round trip at first.
+        let enough = if self.now + 1 < self.too_many { self.now } else { self.now * CAREFUL };
+        if self.fast >= enough && self.now < self.most {
+            self.now += 1;
+            self.too_many = self.too_many.max(self.now + 1);
+            self.fast = 0;
         }
     }
 
-    /// The relay said 421, or broke off.
-    pub fn busy(&mut self) {
-        if self.settling == 0 {
-            self.halve();
+    /// The relay said 421, or gave no connection.
+    pub fn busy(&mut self, at: Duration) {
+        if self.halved.is_some_and(|halved| at.saturating_sub(halved) < PAUSE) {
+            return;
         }
-    }
-
-    /// Once for one bad moment: what was under way on the other connections says the same.
-    fn halve(&mut self) {
-        self.settling = self.now * 2;
-        self.good = 0;
+        self.too_many = self.now;
         self.now = (self.now / 2).max(1);
+        self.fast = 0;
+        self.halved = Some(at);
     }
 }
 
@@ -90,45 +84,59 @@ impl Concurrency {
 mod tests {
     use super::*;
 
-    fn ms(millis: u64) -> Duration {
-        Duration::from_millis(millis)
-    }
-
-    /// What is allowed after each stretch of replies; a wait of 0 is a 421.
-    fn after(most: usize, stretches: &[(usize, u64)]) -> Vec<usize> {
-        let mut it = Concurrency::new(most);
-        let stretch = |(count, millis): &(usize, u64)| {
-            for _ in 0..*count {
-                if *millis == 0 { it.busy() } else { it.replied(ms(*millis)) }
-            }
-            it.allowed()
-        };
-        stretches.iter().map(stretch).collect()
-    }
+    const MS: Duration = Duration::from_millis(1);
 
     #[test]
-    fn connections_grow_while_replies_are_quick_and_halve_on_bad_signs() {
-        for (what, most, stretches, allowed) in [
-            ("one more for each round", 20, &[(2, 10), (3, 10), (4, 10)][..], &[3, 4, 5][..]),
-            ("never more than the configured", 4, &[(1000, 10)], &[4]),
-            ("one is one", 1, &[(100, 10), (1, 0)], &[1, 1]),
-            ("421 halves", 16, &[(1000, 10), (1, 0)], &[16, 8]),
-            ("a burst of 421 is one bad moment", 16, &[(1000, 10), (10, 0)], &[16, 8]),
-            ("it recovers", 16, &[(1000, 10), (1, 0), (1000, 10)], &[16, 8, 16]),
-            ("rising latency halves", 16, &[(1000, 10), (20, 900)], &[16, 8]),
-            ("a rise that nobody would notice does not", 16, &[(1000, 10), (100, 90)], &[16, 16]),
-            ("a relay that was always slow grows", 8, &[(1000, 1500)], &[8]),
-            ("a tarpit gets no more than it had", 16, &[(1000, 30_000)], &[2]),
-            ("one that becomes a tarpit gets less and less", 16, &[(1000, 10), (300, 30_000)], &[16, 1]),
-        ] {
-            assert_eq!(after(most, stretches), allowed, "{what}");
+    fn it_grows_while_replies_are_fast_up_to_the_most() {
+        let mut concurrency = Concurrency::new(8);
+        assert_eq!(concurrency.now(), 2);
+        let mut replies = 0;
+        while concurrency.now() < 8 {
+            concurrency.replied(10 * MS, replies * MS);
+            replies += 1;
         }
+        assert_eq!(replies, 2 + 3 + 4 + 5 + 6 + 7);
+        (0..100).for_each(|at| concurrency.replied(10 * MS, at * MS));
+        assert_eq!(concurrency.now(), 8, "no more than the most");
+        assert_eq!(Concurrency::new(1).now(), 1);
     }
 
     #[test]
-    fn there_is_always_one() {
-        let mut it = Concurrency::new(0);
-        (0..100).for_each(|_| it.busy());
-        assert_eq!(it.allowed(), 1);
+    fn it_halves_once_for_a_burst_of_refusals_and_never_below_one() {
+        let mut concurrency = Concurrency::new(32);
+        (0..2_000).for_each(|at| concurrency.replied(10 * MS, at * MS));
+        assert_eq!(concurrency.now(), 32);
+        (0..20).for_each(|at| concurrency.busy((3_000 + at) * MS));
+        assert_eq!(concurrency.now(), 16);
+        (1..20).for_each(|burst| concurrency.busy(burst * 10_000 * MS));
+        assert_eq!(concurrency.now(), 1);
+    }
+
+    #[test]
+    fn what_was_too_many_is_tried_again_only_after_long() {
+        let mut concurrency = Concurrency::new(32);
+        while concurrency.now() < 4 {
+            concurrency.replied(10 * MS, MS);
+        }
+        concurrency.busy(MS);
+        let replies = |concurrency: &mut Concurrency, count: u32| {
+            (0..count).for_each(|at| concurrency.replied(10 * MS, (10_000 + at) * MS));
+            concurrency.now()
+        };
+        assert_eq!(replies(&mut concurrency, 2), 3, "back to one less at once");
+        assert_eq!(replies(&mut concurrency, 599), 3);
+        assert_eq!(replies(&mut concurrency, 1), 4, "and then with care");
+        assert_eq!(replies(&mut concurrency, 799), 4);
+    }
+
+    #[test]
+    fn a_relay_that_is_slow_gets_no_more_and_one_that_becomes_slow_gets_half() {
+        let mut tarpit = Concurrency::new(32);
+        (0..100_u32).for_each(|at| tarpit.replied(30_000 * MS, at * 30_000 * MS));
+        assert_eq!(tarpit.now(), 2);
+        let mut tired = Concurrency::new(32);
+        (0..2_000).for_each(|at| tired.replied(10 * MS, at * MS));
+        tired.replied(5_000 * MS, 10_000 * MS);
+        assert_eq!(tired.now(), 16);
     }
 }

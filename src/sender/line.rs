@@ -1,7 +1,6 @@
 //! One relay as a process uses it: its connections, its breaker, its rate.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -15,9 +14,8 @@ use super::ration::Rations;
 use super::turns::Turns;
 use super::worker::{Work, Worker};
 use crate::clock::Clock;
-use crate::delivery::concurrency::Concurrency;
 use crate::store::{Store, StoreError};
-use crate::transport::{Round, Transport, TransportError};
+use crate::transport::{Transport, TransportError};
 
 /// A relay.
 #[derive(Debug)]
@@ -26,31 +24,7 @@ pub struct Line {
     pub pool: Pool,
     pub breaker: Breaker,
     pub limit: Arc<Limit>,
-    pub gate: Gate,
     pub rations: Rations,
-}
-
-/// How many of a relay's connections may work.
-#[derive(Debug)]
-pub struct Gate(Mutex<Concurrency>);
-
-impl Gate {
-    fn lock(&self) -> MutexGuard<'_, Concurrency> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether the worker of this number, from 0, may work now.
-    pub fn is_open(&self, number: usize) -> bool {
-        number < self.lock().allowed()
-    }
-
-    /// Learns from a round.
-    pub fn learn(&self, took: Duration, round: &Round) {
-        match round.broken {
-            None => self.lock().replied(took),
-            Some(_) => self.lock().busy(),
-        }
-    }
 }
 
 /// What a relay does in one tick.
@@ -76,7 +50,6 @@ impl Line {
             rations: Rations::new(store.clone(), name.clone(), transport.warm_up()),
             limit: Arc::new(Limit::of_relay(store.clone(), &transport)),
             breaker: Breaker::new(store.clone(), clock.clone(), name),
-            gate: Gate(Mutex::new(Concurrency::new(transport.limits().connections))),
             transport,
         }
     }

@@ -237,7 +237,7 @@ impl Sender {
                 turns: turns.clone(),
                 who,
                 stop: self.parts.stop.clone(),
-                workers: (0..most).map(|number| self.worker(line, number, order)).collect(),
+                workers: (0..most).map(|_| self.worker(line, order)).collect(),
             });
         }
         Ok(shifts)
@@ -277,13 +277,12 @@ impl Sender {
         }
     }
 
-    fn worker(&self, line: &Arc<Line>, number: usize, order: &Order<'_>) -> Worker {
+    fn worker(&self, line: &Arc<Line>, order: &Order<'_>) -> Worker {
         let Parts { store, patience, clock, chance, stop, .. } = &self.parts;
         let Order { lane, lease, compiled, queue, recorder } = *order;
         Worker {
             store: store.clone(),
             line: Arc::clone(line),
-            number,
             lane,
             compiled: Arc::clone(compiled),
             limit: self.limit(lease.mailing),

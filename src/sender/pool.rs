@@ -7,6 +7,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::Lane;
+use crate::delivery::concurrency::Concurrency;
 use crate::transport::{Connection, Transport, TransportError};
 
 /// The connections of one relay. Cheap to clone.
@@ -17,9 +18,20 @@ pub struct Pool {
     messages: u32,
     /// How long a connection may rest before it is closed.
     idle: Duration,
+    /// As many as the relay is worth now.
     digests: Arc<Semaphore>,
     confirmations: Arc<Semaphore>,
     resting: Arc<Mutex<Vec<(Open, Instant)>>>,
+    worth: Arc<Mutex<Worth>>,
+    since: Instant,
+}
+
+/// How many connections digests may have.
+#[derive(Debug)]
+struct Worth {
+    concurrency: Concurrency,
+    /// Connections in use that are too many now.
+    too_many: usize,
 }
 
 /// An open connection, and what it has carried.
@@ -35,7 +47,7 @@ pub struct Held {
     open: Open,
     /// It rested before, so the relay may have closed it meanwhile: that is nobody's fault.
     pub rested: bool,
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 impl Held {
@@ -56,10 +68,19 @@ impl Pool {
     #[must_use]
     pub fn new(transport: Transport) -> Self {
         let limits = transport.limits();
-        let digests = Arc::new(Semaphore::new(limits.connections.saturating_sub(1).max(1)));
+        let concurrency = Concurrency::new(limits.connections.saturating_sub(1).max(1));
+        let digests = Arc::new(Semaphore::new(concurrency.now()));
         let confirmations = if limits.connections > 1 { Arc::new(Semaphore::new(1)) } else { Arc::clone(&digests) };
-        let resting = Arc::default();
-        Self { transport, messages: limits.messages, idle: limits.idle, digests, confirmations, resting }
+        Self {
+            transport,
+            messages: limits.messages,
+            idle: limits.idle,
+            digests,
+            confirmations,
+            resting: Arc::default(),
+            worth: Arc::new(Mutex::new(Worth { concurrency, too_many: 0 })),
+            since: Instant::now(),
+        }
     }
 
     /// How many connections a lane has at most.
@@ -85,10 +106,54 @@ impl Pool {
         self.sweep().await;
         let rests = self.resting.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some((open, _)) = rests {
-            return Ok(Held { open, rested: true, _permit: permit });
+            return Ok(Held { open, rested: true, permit });
         }
         let open = Open { connection: self.transport.connect().await?, carried: 0 };
-        Ok(Held { open, rested: false, _permit: permit })
+        Ok(Held { open, rested: false, permit })
+    }
+
+    /// A reply to a message came after `took`.
+    pub fn replied(&self, took: Duration) {
+        let mut worth = self.worth.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = worth.concurrency.now();
+        worth.concurrency.replied(took, self.since.elapsed());
+        self.follow(&mut worth, before);
+    }
+
+    /// The relay said that it has too much to do.
+    pub fn is_busy(&self) {
+        let mut worth = self.worth.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = worth.concurrency.now();
+        worth.concurrency.busy(self.since.elapsed());
+        self.follow(&mut worth, before);
+    }
+
+    /// Makes the permits follow. One that is in use goes when its connection is asked [`Pool::is_too_many`].
+    fn follow(&self, worth: &mut Worth, before: usize) {
+        let now = worth.concurrency.now();
+        for _ in before..now {
+            match worth.too_many.checked_sub(1) {
+                Some(fewer) => worth.too_many = fewer,
+                None => self.digests.add_permits(1),
+            }
+        }
+        let fewer = before.saturating_sub(now);
+        worth.too_many += fewer - self.digests.forget_permits(fewer);
+    }
+
+    /// Whether a connection should go because the relay is worth fewer now; asked once for each that goes.
+    #[must_use]
+    pub fn is_too_many(&self, lane: Lane) -> bool {
+        let mut worth = self.worth.lock().unwrap_or_else(PoisonError::into_inner);
+        let goes = lane == Lane::Digests && worth.too_many > 0;
+        worth.too_many -= usize::from(goes);
+        goes
+    }
+
+    /// Closes a connection for good: no other takes its place.
+    pub async fn give_up(&self, held: Held) {
+        held.permit.forget();
+        held.open.connection.quit().await;
     }
 
     /// Gives back a connection that is between two transactions.

@@ -7,21 +7,12 @@ use super::turns::Turn;
 use super::worker::{LOOK, Worker};
 use crate::transport::TransportError;
 
-/// How often a worker looks whether the relay may have its connection.
-const GATE: Duration = Duration::from_millis(20);
-
 /// How often a relay looks whether it is its turn: less than a message takes.
 const GLANCE: Duration = Duration::from_millis(2);
 
 impl Worker {
-    /// A connection when the relay may have one more, unless the process stops first or nobody is left.
+    /// A connection, unless the process stops first or nobody is left.
     pub(super) async fn connect(&self) -> Result<Option<Held>, TransportError> {
-        while !self.line.gate.is_open(self.number) {
-            if *self.stop.borrow() || self.queue.is_over() {
-                return Ok(None);
-            }
-            tokio::time::sleep(GATE).await;
-        }
         let mut stop = self.stop.clone();
         tokio::select! {
             held = self.line.pool.take(self.lane) => held.map(Some),

@@ -31,8 +31,6 @@ pub(super) const LOOK: Duration = Duration::from_millis(200);
 pub struct Worker {
     pub store: Store,
     pub line: Arc<Line>,
-    /// Its number among those of the relay, from 0.
-    pub number: usize,
     pub lane: Lane,
     pub compiled: Arc<Compiled>,
     /// Of the mailing.
@@ -70,10 +68,12 @@ struct Parcel {
 enum End {
     /// Nobody is left, the process stops, or the mailing does.
     Done,
-    /// The connection has carried its share, or the relay has too many.
+    /// The connection has carried its share.
     Worn,
     /// The connection is of no use any more; others may be.
     Broken(TransportError),
+    /// The relay is worth fewer connections now.
+    TooMany,
     /// An announced envelope must not be followed by its content; a connection cannot take a 354 back.
     Abandoned,
     /// The mailing was paused: leave everyone else for later, at once.
@@ -98,6 +98,9 @@ impl Worker {
                     Ok(Some(open)) => open,
                     Ok(None) => return work,
                     Err(error) => {
+                        if let TransportError::Refused { reply: Reply { code: 400..=499, .. }, .. } = &error {
+                            self.line.pool.is_busy();
+                        }
                         work.trouble = Some(error);
                         return work;
                     }
@@ -111,6 +114,7 @@ impl Worker {
                     return work;
                 }
                 Ok(End::Worn) => self.line.pool.rest(open).await,
+                Ok(End::TooMany) => self.line.pool.give_up(open).await,
                 Ok(End::Abandoned) => {}
                 Ok(End::Paused) => return work,
                 Ok(End::Broken(error)) => {
@@ -129,16 +133,14 @@ impl Worker {
     async fn session(&self, held: &mut Held, turn: &Turn, work: &mut Work) -> Result<End, LeaseLost> {
         // Handed and durable: its content goes out with the next round.
         let mut flying: Option<Parcel> = None;
+        let mut too_many = false;
         loop {
-            let worn = self.line.pool.is_worn(held);
+            too_many |= self.line.pool.is_too_many(self.lane);
+            let worn = too_many || self.line.pool.is_worn(held);
             // What is handed never waits for a slot of the next.
             let patient = flying.is_none();
-            let surplus = !self.line.gate.is_open(self.number);
-            let may = !worn
-                && !surplus
-                && self.has_turn(turn, patient).await
-                && self.has_slot(patient).await
-                && self.has_ration().await;
+            let may =
+                !worn && self.has_turn(turn, patient).await && self.has_slot(patient).await && self.has_ration().await;
             let next = if may { self.take(patient).await? } else { None };
             if next.is_some() {
                 turn.take();
@@ -147,17 +149,15 @@ impl Worker {
             }
             if flying.is_none() && next.is_none() {
                 // Nobody is left, or it is time to stop: a slot was waited for.
-                return Ok(if worn || surplus { End::Worn } else { End::Done });
+                return Ok(match (too_many, worn) {
+                    (true, _) => End::TooMany,
+                    (_, true) => End::Worn,
+                    (_, false) => End::Done,
+                });
             }
             let envelope = next.as_ref().map(|parcel| &parcel.envelope);
             let content = flying.as_ref().map(|parcel| &parcel.content);
-            let begun = Instant::now();
-            let round = held.connection().round(content, envelope).await;
-            // That a connection was closed while it rested says nothing about how busy the relay is.
-            if round.broken.is_none() || content.is_some() || !held.rested {
-                self.line.gate.learn(begun.elapsed(), &round);
-            }
-            let Round { content, envelope, broken } = round;
+            let Round { content, envelope, broken } = self.exchange(held, content, envelope).await;
 
             let mut entries = Vec::with_capacity(2);
             let mut leave = false;
@@ -204,6 +204,19 @@ impl Worker {
                 return Ok(End::Done);
             }
         }
+    }
+
+    /// One round, from which the pool learns how many connections the relay is worth.
+    async fn exchange(&self, held: &mut Held, content: Option<&Content>, envelope: Option<&Envelope>) -> Round {
+        let start = Instant::now();
+        let round = held.connection().round(content, envelope).await;
+        if content.is_some() && round.content.is_some() {
+            self.line.pool.replied(start.elapsed());
+        }
+        if round.says_busy() {
+            self.line.pool.is_busy();
+        }
+        round
     }
 
     /// The next message to announce; `None` when nobody is left or the process stops. Those who get none are noted on the way.

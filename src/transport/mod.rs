@@ -251,6 +251,13 @@ impl Connection {
 }
 
 impl Round {
+    /// Whether the relay said that it has too much to do (421, RFC 5321 section 3.8).
+    #[must_use]
+    pub fn says_busy(&self) -> bool {
+        let content = self.content.as_ref().is_some_and(|reply| reply.code == 421);
+        content || matches!(&self.envelope, Some(Announced::Refused { reply, .. }) if reply.code == 421)
+    }
+
     /// The content never left: a reply of our own says so, because nothing is in doubt.
     fn not_sent(code: u16, enhanced: &str, error: TransportError) -> Self {
         let reply = Reply::new(code, &format!("{enhanced} not sent: {error}"));

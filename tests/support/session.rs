@@ -207,7 +207,8 @@ impl Session {
             *time
         };
         let (from, to) = (self.from.clone(), self.to.clone());
-        let event = Event { said, connection: self.connection, from, to, time };
+        let open = self.record.lock().unwrap().open;
+        let event = Event { said, connection: self.connection, from, to, open, time };
         self.script.rules.iter().find_map(|rule| rule(&event)).unwrap_or(Action::Willing)
     }
 

@@ -54,6 +54,8 @@ pub struct Event {
     pub from: String,
     /// The recipient, from RCPT on; empty before.
     pub to: String,
+    /// How many connections are open.
+    pub open: usize,
     /// How often this was said with this recipient, over all connections, counted from 1.
     pub time: usize,
 }

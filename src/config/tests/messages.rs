@@ -192,12 +192,12 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
         ),
         (
             "mail.smtp = { host = \"a.example.org\", warm_up = [200, 0] }",
-            "my.toml:1:51: mail.smtp.warm_up: [\"200\", \"0\"] has \"0\", which is no number of messages. Write one number for \
+            "my.toml:1:49: mail.smtp.warm_up: [\"200\", \"0\"] has \"0\", which is no number of messages. Write one number for \
              each day: [200, 400, 800].",
         ),
         (
             "mail.smtp = { host = \"a.example.org\", warm_up = [\"200\"] }",
-            "my.toml:1:51: mail.smtp.warm_up: this must be a list of whole numbers, not an array. Write it as in warm_up = \
+            "my.toml:1:49: mail.smtp.warm_up: this must be a list of whole numbers, not an array. Write it as in warm_up = \
              [200, 400, 800].",
         ),
         (

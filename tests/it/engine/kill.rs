@@ -72,7 +72,8 @@ async fn rolling_restarts(backend: Backend, people: usize) {
         let mut old = nodes.remove(0);
         let start = Instant::now();
         old.signal("TERM");
-        assert!(old.wait(Duration::from_secs(30)).success(), "restart {restart}");
+        let status = old.wait(Duration::from_secs(30));
+        assert!(status.success(), "restart {restart}: {status}, and the log ends with:\n{}", bench.log());
         longest = longest.max(start.elapsed());
         nodes.push(bench.sender());
     }

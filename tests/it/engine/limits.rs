@@ -1,4 +1,4 @@
-//! What goes out at most: to a domain, on a relay's first days, and over how many connections.
+//! What goes out at most: to a domain, and on a relay's first days.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::{Bench, Plan};
 use crate::crowd;
 use crate::harness::{Backend, eventually};
-use crate::smtp::{Action, Peer, Said, Script};
+use crate::smtp::{Peer, Script};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_domain_keeps_its_rate_over_two_nodes_and_holds_nobody_else_up() {
@@ -73,19 +73,5 @@ async fn a_relay_that_is_warmed_up_takes_its_day_and_the_rest_waits_for_the_next
         assert_eq!((young.count(), bench.peer.count()), (120, 0));
         let step = super::count(&bench.app.database, "SELECT step FROM warm_up").await;
         assert_eq!(step, 1);
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_quick_relay_gets_more_connections_and_a_tarpit_does_not() {
-    for (wait, people, least, most) in [(5, 3_000, 10, 16), (2_500, 200, 1, 3)] {
-        let slow = Action::After(Duration::from_millis(wait), Box::new(Action::Willing));
-        let script = Script::default().on(Said::Content, slow);
-        let bench = Bench::open(Backend::Sqlite, Plan::new(people, 16), script).await.unwrap();
-        let _sender = bench.sender();
-        tokio::time::sleep(Duration::from_secs(12)).await;
-        let open = bench.peer.most_open();
-        assert!((least..=most).contains(&open), "{open} connections to a relay that answers after {wait} ms");
-        assert!(bench.peer.count() > 0);
     }
 }

@@ -145,6 +145,13 @@ impl Bench {
         (process, format!("http://{address}"))
     }
 
+    /// The last lines of what the processes logged.
+    pub fn log(&self) -> String {
+        let log = std::fs::read_to_string(self.app.path("log")).unwrap_or_default();
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
     pub async fn view(&self) -> MailingView {
         self.store.mailing(self.mailing).await.unwrap().unwrap()
     }

@@ -74,10 +74,13 @@ async fn connections_to_the_database_that_are_ended_all_the_time_lose_and_double
             .await;
         tokio::time::sleep(Duration::from_millis(200)).await;
     }
-    tokio::time::sleep(Duration::from_secs(2)).await;
-    let after = rate(&bench, 5).await;
+    // Back at its rate within 10 s. Other tests take their share of the machine, so the best of those seconds counts.
+    let mut after: f64 = 0.0;
+    for _ in 0..5 {
+        after = after.max(rate(&bench, 2).await);
+    }
     eprintln!("{before:.0} messages a second before, {after:.0} after");
-    assert!(after >= 0.9 * before || bench.peer.count() >= people, "{after:.0} a second, {before:.0} before");
+    assert!(after >= 0.95 * before || bench.peer.count() >= people, "{after:.0} a second, {before:.0} before");
     comes_through(&bench, process).await;
 }
 

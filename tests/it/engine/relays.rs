@@ -153,6 +153,32 @@ async fn a_stored_address_that_is_none_fails_alone_with_its_reason() {
     assert_eq!(super::count(&app.database, reason).await, 1);
 }
 
+/// A relay that takes three connections and says 421 to any other.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_wants_fewer_connections_gets_fewer_and_everything_arrives() {
+    let narrow = Script::default()
+        .rule(|event| (event.said == Said::Connect && event.open > 3).then(|| Action::reply("421 4.7.0 too many")))
+        .on(Said::Content, Action::CommitAndWait(Duration::from_millis(10)));
+    let bench = Bench::open(Backend::Sqlite, Plan::new(3_000, 16), narrow).await.unwrap();
+    let _sender = bench.sender();
+    bench.finishes(Duration::from_secs(120)).await;
+    assert!(bench.keeps_its_promise().await.is_empty());
+    let connections = bench.peer.connections();
+    eprintln!("{connections} connections in all");
+    assert!(connections < 150, "{connections} connections: it was asked again and again");
+}
+
+/// A tarpit gets no more connections than it had at first.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tarpit_is_not_given_more_connections() {
+    let tarpit = Script::default().on(Said::Content, Action::CommitAndWait(Duration::from_secs(3)));
+    let bench = Bench::open(Backend::Sqlite, Plan::new(1_000, 32), tarpit).await.unwrap();
+    let _sender = bench.sender();
+    bench.reaches(4, Duration::from_secs(30)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(bench.peer.most_open() <= 3, "{} connections", bench.peer.most_open());
+}
+
 /// A deferred message whose retry would come after the next issue.
 #[tokio::test(flavor = "multi_thread")]
 async fn nobody_is_tried_with_an_issue_that_the_next_one_replaced() {
