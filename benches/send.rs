@@ -14,10 +14,10 @@ use std::time::{Duration, Instant};
 
 use chrono::DateTime;
 use sink::{Sink, postfix};
-use tidings::config::{self, InDoubt, Smtp, Tls};
+use tidings::config::{self, InDoubt, Protocol, Smtp, Tls};
 use tidings::delivery::Patience;
 use tidings::message::{Compiled, Letter, List, Message, Recipient, Signers, UNSUBSCRIBE_TOKEN};
-use tidings::transport::{Announced, Envelope, Transport};
+use tidings::transport::{Announced, Content, Envelope, Transport};
 use tidings::types::{Bucket, EmailAddress, Fields, InstallKey, MailingId, SubscriberId};
 
 /// Size of one message, as `smtp-source -l` takes it and as our letter comes to within a percent.
@@ -85,7 +85,7 @@ fn smtp_source(load: Load) -> Duration {
 
 /// Composing and sending, without a ledger.
 async fn transport(load: Load, compiled: Arc<Compiled>) -> Duration {
-    let transport = Transport::new(&mail(load));
+    let transport = Transport::all(&mail(load)).remove(0);
     let next = Arc::new(AtomicU64::new(0));
     let start = Instant::now();
     let mut workers = tokio::task::JoinSet::new();
@@ -109,8 +109,8 @@ async fn work(transport: Transport, compiled: Arc<Compiled>, next: Arc<AtomicU64
         if current.is_none() && following.is_none() {
             break;
         }
-        let content = current.as_ref().map(|message| message.bytes.as_slice());
-        let round = connection.round(content, following.as_ref().map(envelope).as_ref()).await;
+        let content = current.map(|message| Content::new(message.bytes).unwrap());
+        let round = connection.round(content.as_ref(), following.as_ref().map(envelope).as_ref()).await;
         assert!(round.broken.is_none(), "{round:?}");
         sent += u64::from(round.content.is_some_and(|reply| reply.code == 250));
         assert_eq!(round.envelope.is_some_and(|answer| answer == Announced::Ready), following.is_some());
@@ -175,17 +175,27 @@ fn compiled() -> Compiled {
 fn mail(load: Load) -> config::Mail {
     let second = Duration::from_secs(1);
     let relay = Smtp {
+        name: "smtp".to_owned(),
+        weight: None,
+        protocol: Protocol::Smtp,
         host: "127.0.0.1".to_owned(),
         port: load.port,
+        socket: None,
+        chunking: false,
         tls: Tls::None,
         login: None,
         connections: load.connections,
+        messages: u32::MAX,
+        rate: None,
+        warm_up: Vec::new(),
+        idle: Duration::from_secs(10),
         hello: "sender.example".to_owned(),
         timeout: Duration::from_secs(30),
     };
     config::Mail {
-        transport: config::Transport::Smtp(relay),
+        transport: config::Transport::Smtp(vec![relay]),
         in_doubt: InDoubt::Resend,
         patience: Patience { first: second, most: second, period: second },
+        domains: Vec::new(),
     }
 }

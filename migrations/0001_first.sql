@@ -230,6 +230,11 @@ CREATE TABLE mailing (
     request     BIGINT NOT NULL,  -- the request a confirmation's token answers; 0 for a digest
     opened_at   BIGINT NOT NULL,
     finished_at BIGINT,
+    turn        BIGINT NOT NULL,  -- when a batch of it was last leased: whose turn is longest ago is next
+    people      BIGINT,           -- the audience, counted once soon after the opening, to show progress
+    sampled     BIGINT NOT NULL,  -- the progress at `sampled_at`, and messages in 1000 seconds, as it was then
+    sampled_at  BIGINT NOT NULL,
+    rate        BIGINT,
     audience    BIGINT,           -- the books, written when the mailing finishes
     accepted    BIGINT,
     refused     BIGINT,
@@ -251,6 +256,30 @@ CREATE TABLE mailing_issue (
     PRIMARY KEY (newsletter, cadence, issue, variant)
 );
 
+-- How fast mail may go: a mailing or a relay, the microseconds between two messages (none: no limit), and the time of the next free
+-- slot in microseconds. Nodes take slots by moving that time on.
+CREATE TABLE allowance (
+    scope   TEXT   NOT NULL PRIMARY KEY,
+    spacing BIGINT,
+    next_at BIGINT NOT NULL
+);
+
+-- Relays that are down: a row while they are. Whoever moves `probe_at` on, by a guarded update, may look with one connection.
+CREATE TABLE relay (
+    relay    TEXT   NOT NULL PRIMARY KEY,
+    since    BIGINT NOT NULL,
+    probe_at BIGINT NOT NULL,
+    reason   TEXT   NOT NULL
+);
+
+-- How far relays are warmed up. `taken` counts the day's messages, those included that a node took and did not need.
+CREATE TABLE warm_up (
+    relay TEXT   NOT NULL PRIMARY KEY,
+    day   BIGINT NOT NULL,  -- since 1970, in UTC
+    step  BIGINT NOT NULL,  -- days of the plan that are behind it
+    taken BIGINT NOT NULL
+);
+
 -- A key range of one bucket of one mailing's audience, leased by one node at a time.
 --
 -- The epoch counts the owners; every write to the ledger names owner and epoch. Lease times are the database's clock.
@@ -265,12 +294,14 @@ CREATE TABLE batch (
     owner            TEXT   NOT NULL,
     epoch            BIGINT NOT NULL,
     lease_until      BIGINT NOT NULL,
+    done             BIGINT NOT NULL,  -- settled deliveries, about: a commit whose answer was lost counts twice. The books count the ledger
     PRIMARY KEY (bucket, mailing_id, batch)
 );
 -- Finds what can be leased and whether all is done. Renewing a lease changes none of these columns.
 CREATE INDEX batch_by_mailing ON batch (mailing_id, state, due_at);
 
--- The ledger: what happened, attempt by attempt. Rows are only added.
+-- The ledger: what happened, attempt by attempt. Rows are only added; only a `held` is overwritten when an operator settles it: by
+-- `accepted` when the relay turns out to have it, by `released` when it is to be sent again.
 --
 -- Step 0 says that the message was handed to the relay's connection, step 1 what came of it. A step 0 without its step 1 is in
 -- flight or in doubt. At most one step 1 of a subscriber is final: accepted, refused, skipped or held.
@@ -280,7 +311,7 @@ CREATE TABLE delivery (
     subscriber_id TEXT   NOT NULL,
     attempt       BIGINT NOT NULL,  -- from 1
     step          BIGINT NOT NULL,
-    event         TEXT   NOT NULL,  -- handed; accepted, deferred, refused, skipped, held
+    event         TEXT   NOT NULL,  -- handed; accepted, deferred, refused, skipped, held, released
     at            BIGINT NOT NULL,
     epoch         BIGINT NOT NULL,  -- of the lease under which it was written
     code          BIGINT,           -- the relay's reply

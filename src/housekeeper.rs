@@ -7,6 +7,9 @@ use crate::store::{MailingView, Store, StoreError};
 /// How long a finished confirmation mailing is kept: long enough to answer "I never got the mail".
 const KEEP_CONFIRMATIONS: chrono::Duration = chrono::Duration::days(30);
 
+/// How long a relay is said to be down that nobody looks at any more.
+const KEEP_RELAYS: chrono::Duration = chrono::Duration::hours(1);
+
 /// The housekeeper of an install. Any number may run: the store settles who closes what.
 #[derive(Debug)]
 pub struct Housekeeper {
@@ -15,12 +18,14 @@ pub struct Housekeeper {
 }
 
 impl Housekeeper {
-    /// Finishes mailings whose batches are done and whose books balance, and forgets old confirmations.
+    /// Finishes mailings whose batches are done and whose books balance, samples the progress of the others, and forgets old confirmations.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn tick(&self, now: DateTime<Utc>) -> Result<Vec<MailingView>, StoreError> {
         let finished = self.store.finish_mailings(now).await?;
+        self.store.sample_progress(now).await?;
+        self.store.forget_relays(now - KEEP_RELAYS).await?;
         self.store.forget_confirmations(now - KEEP_CONFIRMATIONS).await?;
         Ok(finished)
     }

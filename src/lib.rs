@@ -34,6 +34,7 @@ pub mod store;
 pub mod transport;
 
 // 6 roles: each `tick`s; they never import each other and meet only in the store
+pub mod control;
 pub mod distributor;
 pub mod housekeeper;
 pub mod scheduler;

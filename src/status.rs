@@ -5,8 +5,12 @@ use serde::Serialize;
 
 use crate::config::{Cadence, Config, Newsletter};
 use crate::delivery::books::Books;
+use crate::delivery::rate::remaining;
 use crate::issue::news::Mail;
-use crate::store::{FailingView, IssueMail, MailingState, MailingView, SourceState, Store, StoreError, TopicView};
+use crate::store::{
+    FailingView, IssueMail, MailingState, MailingView, Progress, Refusal, RelayTrouble, SourceState, Store, StoreError,
+    TopicView,
+};
 use crate::types::{Finding, Place};
 
 /// How many mailings are shown: about two years of a weekly one.
@@ -14,6 +18,9 @@ const MAILINGS: usize = 100;
 
 /// How many failing subscriptions are shown: who has more has another trouble than single readers.
 const FAILING: usize = 20;
+
+/// Of how many of them the reasons of refusals are shown.
+const REASONS: usize = 5;
 
 /// The state of an install at one moment. Counts and times, and no addresses.
 #[derive(Clone, Debug, Serialize)]
@@ -26,6 +33,10 @@ pub struct Status {
     pub mailings: Vec<MailingStatus>,
     /// Readers and hubs that are told when a feed changes.
     pub websub: WebSubStatus,
+    /// How far those are that are open or paused, newest first.
+    pub progress: Vec<ProgressStatus>,
+    /// Relays that are down.
+    pub relays: Vec<RelayStatus>,
 }
 
 /// What the hub does.
@@ -61,6 +72,68 @@ pub struct Failing {
     pub since: DateTime<Utc>,
     /// Why, last time.
     pub error: String,
+}
+
+/// How far a mailing is.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ProgressStatus {
+    /// Its id.
+    pub mailing: String,
+    /// The newsletter.
+    pub newsletter: String,
+    /// Its subject.
+    pub subject: String,
+    /// Open or paused.
+    pub state: MailingState,
+    /// Why it is paused.
+    pub reason: Option<String>,
+    /// The audience; not known in the first seconds.
+    pub people: Option<i64>,
+    /// Settled, one way or the other.
+    pub done: i64,
+    /// Settled per second, over the last seconds.
+    pub per_second: f64,
+    /// Seconds until everyone was tried, at this rate; `None` when nothing moves.
+    pub seconds_left: Option<u64>,
+    /// Messages a second that an operator allows at most.
+    pub limit_per_second: Option<f64>,
+}
+
+/// A relay that is down.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RelayStatus {
+    /// Its name.
+    pub relay: String,
+    /// Since when.
+    pub down_since: DateTime<Utc>,
+    /// What happened.
+    pub reason: String,
+}
+
+impl From<Progress> for ProgressStatus {
+    fn from(progress: Progress) -> Self {
+        let Progress { mailing, newsletter, subject, state, reason, people, done, per_second, spacing } = progress;
+        let left = people.and_then(|people| remaining(people, done, per_second));
+        Self {
+            mailing: mailing.to_string(),
+            newsletter: newsletter.to_string(),
+            subject,
+            state,
+            reason,
+            people,
+            done,
+            per_second,
+            seconds_left: left.map(|left| left.as_secs()),
+            limit_per_second: spacing.map(|spacing| 1.0 / spacing.as_secs_f64()),
+        }
+    }
+}
+
+impl From<RelayTrouble> for RelayStatus {
+    fn from(trouble: RelayTrouble) -> Self {
+        let RelayTrouble { relay, since, probe_at: _, reason } = trouble;
+        Self { relay, down_since: since, reason }
+    }
 }
 
 /// One newsletter.
@@ -161,6 +234,8 @@ pub struct MailingStatus {
     pub books: Books,
     /// Everyone is accounted for.
     pub balanced: bool,
+    /// Why deliveries were refused or deferred, most frequent first.
+    pub refusals: Vec<Refusal>,
 }
 
 /// Collects the state of everything that the configuration names.
@@ -172,8 +247,17 @@ pub async fn collect(store: &Store, config: &Config, now: DateTime<Utc>) -> Resu
     for newsletter in &config.newsletters {
         newsletters.push(of_newsletter(store, newsletter, now).await?);
     }
-    let mailings = store.mailings(MAILINGS, false).await?.into_iter().map(MailingStatus::from).collect();
-    Ok(Status { at: now, newsletters, mailings, websub: of_websub(store, now).await? })
+    let mut mailings = Vec::new();
+    for view in store.mailings(MAILINGS, false).await? {
+        // To look for reasons reads a whole ledger; the newest mailings are what one asks about.
+        let wanted = mailings.len() < REASONS && (view.books.refused > 0 || view.books.deferred > 0);
+        let refusals = if wanted { store.refusals(view.mailing).await? } else { Vec::new() };
+        mailings.push(MailingStatus { refusals, ..MailingStatus::from(view) });
+    }
+    let progress = store.progress().await?.into_iter().map(ProgressStatus::from).collect();
+    let relays = store.relay_troubles().await?.into_iter().map(RelayStatus::from).collect();
+    let websub = of_websub(store, now).await?;
+    Ok(Status { at: now, newsletters, mailings, websub, progress, relays })
 }
 
 async fn of_websub(store: &Store, now: DateTime<Utc>) -> Result<WebSubStatus, StoreError> {
@@ -272,6 +356,7 @@ impl From<MailingView> for MailingStatus {
             finished_at,
             balanced: books.balance(),
             books,
+            refusals: Vec::new(),
         }
     }
 }

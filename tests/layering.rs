@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["config"],
     &["letters"],
     &["content", "hub", "store", "transport"],
-    &["watcher", "scheduler", "sender", "distributor", "housekeeper", "status"],
+    &["watcher", "scheduler", "sender", "distributor", "housekeeper", "status", "control"],
     &["http"],
     &["app", "cli"],
 ];

@@ -11,15 +11,16 @@ use crate::config;
 use crate::distributor::{self, Distributor};
 use crate::housekeeper::Housekeeper;
 use crate::scheduler::{self, Scheduler};
-use crate::sender::{self, SendError, Sender};
+use crate::sender::{self, Lane, Sender};
 use crate::watcher::{self, Watcher};
 
 /// How often the scheduler and the housekeeper look: well under the minute that cron resolves.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often an idle sender asks for a batch: a confirmation mail should leave before the person has changed windows.
 const IDLE: Duration = Duration::from_millis(500);
-/// Longest wait for a relay or a database that is away.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries of a sender for which something is away: a database that is back is noticed soon; how often a relay is asked, the
+/// sender's breaker decides.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Ends when `stop` turns true, or its sender is gone.
 pub async fn stopped(mut stop: watch::Receiver<bool>) {
@@ -62,11 +63,6 @@ impl Trouble {
                 None
             }
         }
-    }
-
-    /// How long to wait after `failures` in a row.
-    fn backoff(failures: u32) -> Duration {
-        Duration::from_secs(1 << failures.min(6)).min(PATIENCE)
     }
 }
 
@@ -135,20 +131,23 @@ pub(super) async fn keep_house(housekeeper: Housekeeper, clock: Clock, stop: wat
     }
 }
 
-pub(super) async fn send(sender: Sender, stop: watch::Receiver<bool>) {
+pub(super) async fn send(sender: Arc<Sender>, lane: Lane, stop: watch::Receiver<bool>) {
     let mut trouble = Trouble::new("the sender");
-    let mut failures = 0;
     while !*stop.borrow() {
-        let wait = match trouble.note::<_, SendError>(sender.tick().await) {
-            Some(sender::Tick::Worked { .. }) => Duration::ZERO,
-            Some(sender::Tick::Idle) => IDLE,
-            None => Trouble::backoff(failures),
+        let wait = match sender.tick(lane).await {
+            // Still down: nothing new.
+            Ok(sender::Tick::Waits) => IDLE,
+            result => match trouble.note(result) {
+                Some(sender::Tick::Worked { .. }) => Duration::ZERO,
+                Some(_) => IDLE,
+                None => SOON,
+            },
         };
-        failures = if trouble.last.is_some() { failures + 1 } else { 0 };
         if !wait.is_zero() && pause(wait, &stop).await {
-            return;
+            break;
         }
     }
+    sender.close().await;
 }
 
 /// Looks each second, and at once when the watcher of this process has published something.

@@ -27,7 +27,7 @@ use crate::hub::Outside;
 use crate::message::Signers;
 use crate::renderer::Templates;
 use crate::scheduler::Scheduler;
-use crate::sender::Sender;
+use crate::sender::{self, Lane, Sender};
 use crate::site;
 use crate::store::Store;
 use crate::transport::Transport;
@@ -179,9 +179,11 @@ impl App {
     /// # Errors
     /// When there is no randomness for the id of this run.
     pub fn sender(&self, stop: watch::Receiver<bool>) -> anyhow::Result<Sender> {
-        Ok(Sender {
+        Ok(Sender::new(sender::Parts {
             store: self.store.clone(),
-            transport: Transport::new(&self.config.mail),
+            transports: Transport::all(&self.config.mail),
+            relays: self.config.newsletters.iter().map(|one| (one.id.clone(), one.relays.clone())).collect(),
+            domains: self.config.mail.domains.clone(),
             signers: Arc::clone(&self.signers),
             in_doubt: self.config.mail.in_doubt,
             patience: self.config.mail.patience,
@@ -189,7 +191,7 @@ impl App {
             chance: self.chance.clone(),
             node: NodeId::from_bytes(self.chance.bytes()?),
             stop,
-        })
+        }))
     }
 
     /// The distributor, which takes feeds from this web face.
@@ -245,15 +247,17 @@ impl App {
             tasks.spawn(loops::keep_schedule(self.scheduler(), self.clock.clone(), stop.clone()));
         }
         if roles.contains(&Role::Sender) {
-            tasks.spawn(loops::send(self.sender(stop.clone())?, stop.clone()));
+            let sender = Arc::new(self.sender(stop.clone())?);
+            for lane in [Lane::Confirmations, Lane::Digests] {
+                tasks.spawn(loops::send(Arc::clone(&sender), lane, stop.clone()));
+            }
             tasks.spawn(loops::keep_house(self.housekeeper(), self.clock.clone(), stop.clone()));
         }
         tokio::select! {
-            // In this order: roles that end because they were told to are no failure.
-            biased;
-            () = stopped(stop) => {}
-            // A role that ends by itself has panicked: better a restart than a service that lacks a part.
-            Some(ended) = tasks.join_next() => {
+            () = stopped(stop.clone()) => {}
+            // A role that ends by itself has panicked: better a restart than a service that lacks a part. One that ends because it was told
+            // to is no failure, and it may be seen before the order is: so the order is looked at, and not which of the two came first.
+            Some(ended) = tasks.join_next() => if !*stop.borrow() {
                 tasks.shutdown().await;
                 self.store.close().await;
                 ended.context("a role failed; this is a bug")?;

@@ -1,12 +1,14 @@
-//! `tidings pause` and `tidings resume`
+//! `tidings pause`, `resume`, `cancel` and `rate`
 
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use crate::app;
 use crate::config::Config;
+use crate::control::{self, Order};
+use crate::delivery::rate::Rate;
 use crate::types::MailingId;
 
 #[derive(Debug, Subcommand)]
@@ -15,6 +17,15 @@ pub enum Mailings {
     Pause(Which),
     /// Resume a paused mailing, once its cause is mended.
     Resume(Which),
+    /// End a mailing for good. Who has it has it; nobody else gets it.
+    Cancel(Which),
+    /// Say how fast a mailing goes, over all nodes together.
+    Rate {
+        #[command(flatten)]
+        which: Which,
+        /// As in 10/s, 300/m, 5000/h or 20000/d, evenly spaced; `none` lifts the limit.
+        rate: String,
+    },
 }
 
 /// The mailing.
@@ -26,19 +37,21 @@ pub struct Which {
 
 impl Mailings {
     pub async fn run(&self, config: Config) -> anyhow::Result<ExitCode> {
-        let store = app::open_store(&config).await?;
-        let (Self::Pause(which) | Self::Resume(which)) = self;
-        let mailing = MailingId::parse(&which.mailing)?;
-        let changed = match self {
-            Self::Pause(_) => store.pause(mailing, "paused by an operator").await?,
-            Self::Resume(_) => store.resume(mailing).await?,
+        let (which, order) = match self {
+            Self::Pause(which) => (which, Order::Pause),
+            Self::Resume(which) => (which, Order::Resume),
+            Self::Cancel(which) => (which, Order::Cancel),
+            Self::Rate { which, rate } if rate == "none" => (which, Order::Rate(None)),
+            Self::Rate { which, rate } => (which, Order::Rate(Some(Rate::parse(rate).with_context(|| rate.clone())?))),
         };
-        let state = store.mailing(mailing).await?.map(|view| view.state);
+        let mailing = MailingId::parse(&which.mailing)?;
+        let store = app::open_store(&config).await?;
+        let result = control::obey(&store, mailing, &order).await;
         store.close().await;
-        match state {
+        match result? {
             None => bail!("there is no mailing {mailing}; `tidings status` lists them"),
-            Some(state) if !changed => bail!("nothing changed: the mailing is {}", format!("{state:?}").to_lowercase()),
-            Some(state) => println!("the mailing is {}", format!("{state:?}").to_lowercase()),
+            Some(done) if !done.changed => bail!("nothing changed: the mailing is {}", done.state),
+            Some(done) => println!("the mailing {}", done.words(&order)),
         }
         Ok(ExitCode::SUCCESS)
     }

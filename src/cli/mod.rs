@@ -5,6 +5,7 @@ mod check;
 mod config;
 mod csv;
 mod dkim;
+mod doubt;
 mod health;
 mod issues;
 mod mailings;
@@ -18,6 +19,7 @@ mod send;
 mod serve;
 mod status;
 mod subscribers;
+mod watch;
 mod who;
 
 use std::path::PathBuf;
@@ -76,9 +78,12 @@ enum Verb {
     /// Decide about an issue: release it, dismiss it, mail it after all.
     #[command(flatten)]
     Issues(issues::Issues),
-    /// Pause an open mailing, or resume a paused one.
+    /// Pause, resume or cancel a mailing, or say how fast it goes.
     #[command(flatten)]
     Mailings(mailings::Mailings),
+    /// List and settle messages of which nobody knows whether the relay took them.
+    #[command(subcommand)]
+    Doubt(doubt::Doubts),
     /// Print the effective configuration, secrets masked.
     Config(config::ShowConfig),
     /// Create the database or bring it up to date, and exit.
@@ -131,6 +136,7 @@ async fn run(verb: Verb, config: Config, json: bool) -> anyhow::Result<ExitCode>
         Verb::Schedule(verb) => verb.run(&config, json),
         Verb::Issues(verb) => verb.run(config).await,
         Verb::Mailings(verb) => verb.run(config).await,
+        Verb::Doubt(verb) => verb.run(config, json).await,
         Verb::Config(verb) => verb.run(&config, json),
         Verb::Migrate(verb) => verb.run(config).await,
         Verb::Health(verb) => verb.run(&config).await,

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::letters;
 use crate::message::{Compiled, Message, Recipient};
 use crate::renderer::Templates;
-use crate::transport::{Announced, Envelope, Transport};
+use crate::transport::{Announced, Content, Envelope, Transport};
 use crate::types::{EmailAddress, Fields, MailingId, SubscriberId};
 
 /// Send the newest digest to one address, exactly as subscribers get it, outside of every mailing.
@@ -33,7 +33,9 @@ impl Send {
     pub async fn run(&self, config: Config) -> anyhow::Result<ExitCode> {
         let address = EmailAddress::parse(&self.test).context("--test takes a mail address")?;
         let message = self.message(&config, address).await?;
-        deliver(&Transport::new(&config.mail), &message).await?;
+        let newsletter = output::newsletter(&config, self.newsletter.as_deref())?;
+        let transport = Transport::all(&config.mail).into_iter().find(|relay| relay.serves(&newsletter.relays));
+        deliver(&transport.context("the newsletter has no relay")?, &message).await?;
         println!("sent to {} as {}", message.to.expose(), message.message_id);
         Ok(ExitCode::SUCCESS)
     }
@@ -78,7 +80,7 @@ async fn deliver(transport: &Transport, message: &Message) -> anyhow::Result<()>
         Some(Announced::Refused { phase, reply }) => bail!("{phase:?} was refused: {} {}", reply.code, reply.text),
         None => bail!("the relay said nothing"),
     }
-    let round = connection.round(Some(&message.bytes), None).await;
+    let round = connection.round(Some(&Content::new(message.bytes.clone())?), None).await;
     match round.content {
         Some(reply) if reply.code == 250 => {}
         Some(reply) => bail!("the mail was refused: {} {}", reply.code, reply.text),

@@ -13,11 +13,20 @@ use crate::status::{self, Failing, MailingStatus, NewsletterStatus, WebSubStatus
 
 /// Show issues, holds and mailings with their books, read from the database.
 #[derive(Debug, Args)]
-pub struct Status {}
+pub struct Status {
+    /// Show how far open mailings are, every second, until Ctrl-C.
+    #[arg(long)]
+    watch: bool,
+}
 
 impl Status {
     pub async fn run(&self, config: Config, json: bool) -> anyhow::Result<ExitCode> {
         let store = app::open_store(&config).await?;
+        if self.watch {
+            let result = super::watch::watch(&store, json).await;
+            store.close().await;
+            return result.map(|()| ExitCode::SUCCESS);
+        }
         let status = status::collect(&store, &config, Clock::system().now()).await;
         store.close().await;
         let status = status?;
@@ -28,8 +37,15 @@ impl Status {
         for newsletter in &status.newsletters {
             print_newsletter(newsletter, status.at);
         }
+        for relay in &status.relays {
+            let since = relay.down_since.format("%Y-%m-%d %H:%M UTC");
+            println!("the relay {} is down since {since}: {}", relay.relay, relay.reason);
+        }
         for mailing in &status.mailings {
             print_mailing(mailing);
+            if let Some(progress) = status.progress.iter().find(|progress| progress.mailing == mailing.mailing) {
+                println!("  {}", super::watch::line(progress));
+            }
         }
         print_websub(&status.websub, status.at);
         Ok(ExitCode::SUCCESS)
@@ -116,6 +132,10 @@ fn print_mailing(mailing: &MailingStatus) {
             format!(", {} to try again, {} without an answer, the others to come", books.deferred, books.open)
         }
     );
+    for refusal in &mailing.refusals {
+        let how = if refusal.refused { "refused" } else { "put off" };
+        println!("  {how} {} x {} {}", refusal.times, refusal.code, refusal.example);
+    }
 }
 
 #[cfg(test)]

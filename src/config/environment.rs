@@ -116,15 +116,16 @@ fn raw(path: &str, text: String) -> Result<Raw, Problem> {
             let remedy = format!("Write it as in {}.", key.example);
             Problem::new(&format!("{text:?} is not a whole number"), None, remedy)
         }),
-        Kind::List if text.trim_start().starts_with('[') => toml(key, &text).ok_or_else(|| {
+        Kind::List | Kind::Numbers if text.trim_start().starts_with('[') => toml(key, &text).ok_or_else(|| {
             let remedy = format!("Write it as in {}, or as a,b,c.", key.example);
-            Problem::new(&format!("{text:?} is not a list of texts"), None, remedy)
+            let what = if key.kind == Kind::List { "texts" } else { "whole numbers" };
+            Problem::new(&format!("{text:?} is not a list of {what}"), None, remedy)
         }),
         Kind::Map => toml(key, &text).ok_or_else(|| {
             let remedy = format!("Write it as in {}.", key.example);
             Problem::new(&format!("{text:?} is not a table of texts"), None, remedy)
         }),
-        Kind::List => {
+        Kind::List | Kind::Numbers => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
             Ok(Raw::List(items.map(str::to_owned).collect()))
         }

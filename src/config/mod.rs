@@ -19,7 +19,8 @@ use std::path::{Path, PathBuf};
 pub use environment::log_filter;
 pub use error::{ConfigError, Origin};
 pub use model::{
-    Cadence, Database, Dkim, InDoubt, Mail, Newsletter, Server, Smtp, Source, SourcePlace, Tls, Transport, WebSub,
+    Cadence, Database, Dkim, DomainGroup, InDoubt, Login, Mail, Newsletter, Protocol, Server, Smtp, Source,
+    SourcePlace, Tls, Transport, WebSub,
 };
 
 use reader::Reader;

@@ -8,6 +8,7 @@ use chrono_tz::Tz;
 use url::Url;
 
 use crate::delivery::Patience;
+use crate::delivery::rate::Rate;
 use crate::feed::plan::Limits;
 use crate::issue::Reading;
 use crate::issue::news::Caution;
@@ -56,6 +57,19 @@ pub struct Mail {
     pub in_doubt: InDoubt,
     /// How long a 4xx is retried.
     pub patience: Patience,
+    /// `[mail.domains.NAME]`: recipients' domains with a rate of their own. No domain is in two of them.
+    pub domains: Vec<DomainGroup>,
+}
+
+/// `[mail.domains.NAME]`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainGroup {
+    /// Its name.
+    pub name: String,
+    /// Domains of recipients, in lower case.
+    pub domains: Vec<String>,
+    /// How much mail goes to all of them together, over all relays and nodes.
+    pub rate: Rate,
 }
 
 /// `mail.transport`
@@ -63,27 +77,74 @@ pub struct Mail {
 pub enum Transport {
     /// Write `.eml` files into a directory: for trying things out, and for `send --test`.
     Outbox(PathBuf),
-    /// Hand mail to a relay.
-    Smtp(Smtp),
+    /// Hand mail to relays. At least one; the one of `[mail.smtp]` first, then in the order of their names.
+    Smtp(Vec<Smtp>),
 }
 
-/// `[mail.smtp]`
+/// `[mail.smtp]`, or `[mail.relays.NAME]` over it.
 #[derive(Clone, Debug)]
 pub struct Smtp {
+    /// `smtp` for the relay of `[mail.smtp]`, else the NAME.
+    pub name: String,
+    /// Its share of the mail, by the sum of all; `None` where relays take what they can.
+    pub weight: Option<u32>,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// Host name of the relay; also the name its certificate must have.
     pub host: String,
     /// Port.
     pub port: u16,
+    /// A Unix socket, in place of host and port.
+    pub socket: Option<PathBuf>,
     /// How the connection is encrypted.
     pub tls: Tls,
-    /// User and password for AUTH.
-    pub login: Option<(String, Secret)>,
+    /// How to log in, if at all.
+    pub login: Option<Login>,
+    /// Send contents by BDAT where CHUNKING is offered.
+    pub chunking: bool,
     /// How many connections a sender keeps, at most.
     pub connections: usize,
+    /// How fast mail may go to it, over all nodes together.
+    pub rate: Option<Rate>,
+    /// How many messages a connection carries before it is closed.
+    pub messages: u32,
+    /// Messages of its first days, one number a day; empty when it needs no warming up.
+    pub warm_up: Vec<u32>,
+    /// How long a connection without work is kept.
+    pub idle: Duration,
     /// The name said in EHLO.
     pub hello: String,
-    /// Deadline for connecting and for the answer to each command; the final dot has 600 s (RFC 5321 section 4.5.3.2).
+    /// The longest wait for a connection and for the answer to a command, where RFC 5321 section 4.5.3.2 does not ask for
+    /// less; the answer to a content has 600 s whatever stands here.
     pub timeout: Duration,
+}
+
+/// `mail.smtp.protocol`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// SMTP (RFC 5321): the relay takes responsibility, and may report a failure later.
+    Smtp,
+    /// LMTP (RFC 2033): the server answers for the mailbox.
+    Lmtp,
+}
+
+/// How we log in at a relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Login {
+    /// AUTH PLAIN or LOGIN.
+    Password {
+        /// User.
+        user: String,
+        /// Password.
+        password: Secret,
+    },
+    /// AUTH XOAUTH2.
+    Token {
+        /// User.
+        user: String,
+        /// The file with the access token, read at each login: something else keeps it fresh.
+        path: PathBuf,
+    },
 }
 
 /// `mail.smtp.tls`
@@ -121,6 +182,8 @@ pub struct Newsletter {
     pub from: Mailbox,
     /// `Sender` of its mail, when somebody else sends for `from`.
     pub sender: Option<EmailAddress>,
+    /// Names of the relays that its mail goes over; empty for all.
+    pub relays: Vec<String>,
     /// `Reply-To` of its mail.
     pub reply_to: Option<EmailAddress>,
     /// Envelope sender of its mail: where bounces go. The address of `from` unless set.

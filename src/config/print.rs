@@ -49,7 +49,9 @@ fn order(path: &str) -> (usize, String, bool, String, usize) {
         let cadence = name(2) == "cadences";
         return (section, name(1), cadence, if cadence { name(3) } else { String::new() }, key.unwrap_or_default());
     }
-    (section, String::new(), false, String::new(), key.unwrap_or_default())
+    // Every relay of its own, behind the rest of [mail].
+    let relay = if parts.len() == 4 { format!("{}.{}", name(1), name(2)) } else { String::new() };
+    (section, relay, false, String::new(), key.unwrap_or_default())
 }
 
 /// ` # from my.toml:12`, ` # from TIDINGS_SERVER__URL`.
@@ -68,6 +70,7 @@ fn value(path: &str, leaf: &Leaf) -> String {
         (Raw::Text(text), Some(Kind::SecretUrl)) => toml::Value::from(without_password(text)),
         (Raw::Text(text), _) => toml::Value::from(text.as_str()),
         (Raw::Number(number), _) => toml::Value::from(*number),
+        (Raw::List(items), Some(Kind::Numbers)) => return format!("[{}]", items.join(", ")),
         (Raw::List(items), _) => toml::Value::from(items.clone()),
         (Raw::Map(texts), _) => toml::Value::from(texts.clone()),
     };

@@ -32,6 +32,13 @@ impl Raw {
                 let texts = items.iter().map(|item| item.get_ref().as_str().map(str::to_owned));
                 texts.collect::<Option<_>>().map(Self::List)
             }
+            (Kind::Numbers, DeValue::Array(items)) => {
+                let number = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+                    DeValue::Integer(number) => Some(number.to_string()),
+                    _ => None,
+                };
+                items.iter().map(number).collect::<Option<_>>().map(Self::List)
+            }
             (Kind::Map, DeValue::Table(table)) => {
                 let text = |value: &Spanned<DeValue<'_>>| value.get_ref().as_str().map(str::to_owned);
                 let texts = table.iter().map(|(key, value)| Some((key.get_ref().to_string(), text(value)?)));
@@ -160,6 +167,7 @@ impl Walk<'_> {
                 Kind::Text | Kind::Secret | Kind::SecretUrl => "a text in quotes",
                 Kind::Number => "a whole number without quotes",
                 Kind::List => "a list of texts",
+                Kind::Numbers => "a list of whole numbers",
                 Kind::Map => "a table of texts",
             };
             let what = format!("this must be {wanted}, not {}", article(value.get_ref().type_str()));

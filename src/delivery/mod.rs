@@ -1,7 +1,12 @@
 //! One mailing to one subscriber: what an SMTP reply means, when to try again, and whether the books balance. Pure.
 
 pub mod books;
+pub mod concurrency;
+pub mod maillog;
+pub mod rate;
 mod reply;
+pub mod shares;
+pub mod warm_up;
 
 use std::time::Duration;
 
@@ -22,6 +27,8 @@ pub enum Phase {
     Data,
     /// The content and the final dot.
     Content,
+    /// The content, at a server that answers for the recipient's mailbox (LMTP, RFC 2033 section 4.2).
+    Mailbox,
 }
 
 /// What we decide from a reply: who is to blame decides what happens.
@@ -75,14 +82,16 @@ pub struct Attempt {
 #[must_use]
 pub fn decide(phase: Phase, reply: &Reply, attempt: &Attempt, patience: &Patience) -> Outcome {
     match (reply.code, phase) {
-        (250, Phase::Content) => Outcome::Accepted,
+        (250, Phase::Content | Phase::Mailbox) => Outcome::Accepted,
         // The relay closes the channel (RFC 5321 section 3.8), whatever it was asked.
         (421, _) => Outcome::TryLater,
         // Before MAIL there is no delivery to blame.
         (400..=499, Phase::Connect) => Outcome::TryLater,
         (400..=499, Phase::Mail | Phase::Data) if is_busy(reply) => Outcome::TryLater,
         (400..=499, _) => defer(phase, attempt, patience),
-        (500..=599, Phase::Recipient) if !is_about_us(reply) => Outcome::Refused { suppress: reply.mailbox_is_gone() },
+        (500..=599, Phase::Recipient | Phase::Mailbox) if !is_about_us(reply) => {
+            Outcome::Refused { suppress: reply.mailbox_is_gone() }
+        }
         _ => Outcome::OurFault,
     }
 }
@@ -106,7 +115,7 @@ fn defer(phase: Phase, attempt: &Attempt, patience: &Patience) -> Outcome {
         return Outcome::Deferred { retry_at: retry_at(attempt, patience) };
     }
     match phase {
-        Phase::Recipient | Phase::Content => Outcome::Refused { suppress: false },
+        Phase::Recipient | Phase::Content | Phase::Mailbox => Outcome::Refused { suppress: false },
         Phase::Connect | Phase::Mail | Phase::Data => Outcome::OurFault,
     }
 }
@@ -147,7 +156,7 @@ mod tests {
     #[test]
     fn who_is_to_blame_decides_what_happens() {
         use Outcome::{Accepted, OurFault, Refused, TryLater};
-        use Phase::{Connect, Content, Data, Mail, Recipient};
+        use Phase::{Connect, Content, Data, Mail, Mailbox, Recipient};
         let soon = Outcome::Deferred { retry_at: at(225) };
         let bounce = |suppress| Refused { suppress };
         for (phase, code, text, outcome) in [
@@ -164,6 +173,13 @@ mod tests {
             (Recipient, 552, "5.2.2 mailbox full", bounce(false)),
             (Recipient, 501, "5.1.3 bad address syntax", bounce(true)),
             (Recipient, 554, "", bounce(false)),
+            // LMTP: the mailbox's own answer comes after the dot.
+            (Mailbox, 250, "2.1.5 delivered", Accepted),
+            (Mailbox, 552, "5.2.2 mailbox full", bounce(false)),
+            (Mailbox, 550, "5.1.1 no such user", bounce(true)),
+            (Mailbox, 451, "4.2.0 locked", soon.clone()),
+            (Mailbox, 554, "5.7.1 refused by policy", OurFault),
+            (Mailbox, 421, "", TryLater),
             // About us, although RCPT is where it was said.
             (Recipient, 550, "5.7.1 relaying denied", OurFault),
             (Recipient, 554, "5.7.26 unauthenticated sender", OurFault),

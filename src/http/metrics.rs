@@ -8,7 +8,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::Web;
 use super::error::Error;
-use crate::status::{self, MailingStatus, NewsletterStatus, Status};
+use crate::status::{self, MailingStatus, NewsletterStatus, ProgressStatus, Status};
+use crate::store::MailingState;
 
 /// What is said of each newsletter: name, meaning, value; none before its source was read.
 type Gauge = (&'static str, &'static str, fn(&Status, &NewsletterStatus) -> Option<i64>);
@@ -62,7 +63,33 @@ fn text(status: &Status) -> String {
     }
     describe(&mut text, "tidings_mailing_deliveries", "Deliveries of the newest mailings by what became of them.");
     status.mailings.iter().take(MAILINGS).for_each(|mailing| deliveries(&mut text, mailing));
+    sending(&mut text, status);
     text
+}
+
+/// How far open mailings are, and relays that are down.
+fn sending(text: &mut String, status: &Status) {
+    describe(text, "tidings_mailing_done", "Settled deliveries of mailings that are open or paused.");
+    for mailing in &status.progress {
+        line(text, "tidings_mailing_done", &labels(mailing), mailing.done);
+    }
+    describe(text, "tidings_mailing_audience", "The audience of mailings that are open or paused.");
+    for mailing in &status.progress {
+        if let Some(people) = mailing.people {
+            line(text, "tidings_mailing_audience", &labels(mailing), people);
+        }
+    }
+    describe(text, "tidings_mailing_paused", "1 while a mailing is paused.");
+    for mailing in &status.progress {
+        line(text, "tidings_mailing_paused", &labels(mailing), i64::from(mailing.state == MailingState::Paused));
+    }
+    describe(text, "tidings_relays_down", "Relays that are down.");
+    // No label: a relay's name may hold anything that an operator writes.
+    let _ = writeln!(text, "tidings_relays_down {}", status.relays.len());
+}
+
+fn labels(mailing: &ProgressStatus) -> [(&str, &str); 2] {
+    [("newsletter", mailing.newsletter.as_str()), ("mailing", &mailing.mailing)]
 }
 
 /// Mailings with lines of their own: a monitor keeps each label for ever, so only those that may still move.

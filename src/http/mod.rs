@@ -15,6 +15,7 @@ mod headers;
 mod hub;
 mod listings;
 mod mail;
+mod mailings;
 mod metrics;
 mod outbox;
 mod pages;
@@ -93,6 +94,8 @@ pub fn private(web: Web) -> Router {
         .route("/", get(private::front))
         .route("/health", get(private::health))
         .route("/status", get(private::status))
+        .route("/mailings", get(mailings::list))
+        .route("/mailings/{mailing}/{order}", post(mailings::order))
         .route("/metrics", get(metrics::metrics))
         .route("/favicon.ico", get(parts::old_icon))
         .route(&format!("/{}", web.templates().style_name()), get(parts::style))

@@ -140,7 +140,7 @@ impl Compiled {
     /// Only when the cryptography library fails to sign: never send such a message unsigned.
     pub fn splice(&self, recipient: &Recipient) -> Result<Message, ComposeError> {
         let Recipient { subscriber, address, request, fields, .. } = recipient;
-        let id = self.message_id(*subscriber);
+        let id = self.local_part(*subscriber);
         let verp = self.verp(recipient);
         let subject = self.subject.as_ref().map(|subject| subject.encoded(fields)).unwrap_or_default();
         let personal: Vec<String> = self.personal.iter().map(|personal| personal.encoded(fields)).collect();
@@ -197,8 +197,14 @@ impl Compiled {
         }
     }
 
+    /// The Message-ID of the message to a subscriber, without angle brackets. It needs neither the address nor a key to sign with.
+    #[must_use]
+    pub fn message_id(&self, subscriber: SubscriberId) -> String {
+        format!("{}@{}", self.local_part(subscriber), self.domain)
+    }
+
     /// 160 bits of a keyed hash: stable across attempts, and nobody outside can link a reader's mails by it.
-    fn message_id(&self, subscriber: SubscriberId) -> String {
+    fn local_part(&self, subscriber: SubscriberId) -> String {
         let mac = self.key.mac(&[b"message-id", self.mailing.bytes(), subscriber.bytes()]);
         base32(mac.split_at(20).0)
     }

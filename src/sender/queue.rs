@@ -1,8 +1,10 @@
 //! Who is next in a leased batch: first those in doubt, then deferrals that are due, then everyone not tried yet.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
+use tokio::time::Instant;
 
 use crate::clock::Clock;
 use crate::config::InDoubt;
@@ -17,6 +19,14 @@ const PAGE: usize = 200;
 /// flood one person.
 const MOST_RESENDS: u32 = 5;
 
+/// How many people are set aside at once, to wait for the rate of their domain. Others are left in the database, where the next
+/// pass finds them: neither memory nor rows grow with a large provider.
+const ASIDE: usize = 500;
+
+/// How long a batch is kept in which all who are left wait for the rate of their domain. Then it goes back, so that other
+/// batches, whose people need not wait, have their turn.
+const LINGER: Duration = Duration::from_millis(250);
+
 /// The recipients of one lease, shared by its connections.
 #[derive(Debug)]
 pub struct Queue {
@@ -24,13 +34,45 @@ pub struct Queue {
     lease: Lease,
     clock: Clock,
     in_doubt: InDoubt,
+    /// When it is another mailing's turn.
+    until: Option<Instant>,
     state: Mutex<State>,
+    /// Whether somebody found nobody left.
+    drained: watch::Sender<bool>,
 }
 
 #[derive(Debug)]
 struct State {
     ready: VecDeque<Job>,
     stage: Stage,
+    /// Who waits for a slot of a domain, and when to ask for it again.
+    aside: VecDeque<(Instant, Pending)>,
+    /// Somebody was left in the database for another pass.
+    passed: bool,
+    /// Since when all who are left wait.
+    lingering: Option<Instant>,
+}
+
+/// What is next in a batch.
+#[derive(Debug)]
+pub enum Step {
+    /// One recipient.
+    Job(Job),
+    /// All who are left wait for the rate of their domain, this long.
+    Wait(Duration),
+    /// Nobody is left, or it is another mailing's turn.
+    Over,
+}
+
+/// What is left of a batch after a pass.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Rest {
+    /// Everyone was taken and nobody given back.
+    Nobody,
+    /// Somebody can be tried at once.
+    Somebody,
+    /// All that are left wait for the rate of their domain, this long; other batches come first.
+    Waiting(Duration),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,22 +95,74 @@ pub enum Job {
 }
 
 impl Queue {
-    /// The queue of a fresh lease.
-    pub fn new(store: Store, lease: Lease, clock: Clock, in_doubt: InDoubt) -> Self {
-        let state = Mutex::new(State { ready: VecDeque::new(), stage: Stage::InDoubt });
-        Self { store, lease, clock, in_doubt, state }
+    /// The queue of a fresh lease, which gives nobody any more after `until`.
+    pub fn new(store: Store, lease: Lease, clock: Clock, in_doubt: InDoubt, until: Option<Instant>) -> Self {
+        let state = Mutex::new(State {
+            ready: VecDeque::new(),
+            stage: Stage::InDoubt,
+            aside: VecDeque::new(),
+            passed: false,
+            lingering: None,
+        });
+        Self { store, lease, clock, in_doubt, until, state, drained: watch::Sender::new(false) }
     }
 
-    /// The next recipient; `None` when there is nobody left.
-    pub async fn next(&self) -> Result<Option<Job>, StoreError> {
+    /// Who is next.
+    pub async fn next(&self) -> Result<Step, StoreError> {
+        let step = if self.is_late() { Step::Over } else { self.step().await? };
+        if matches!(step, Step::Over) {
+            self.drained.send_replace(true);
+        }
+        Ok(step)
+    }
+
+    async fn step(&self) -> Result<Step, StoreError> {
         let mut state = self.state.lock().await;
+        let now = Instant::now();
+        if let Some(at) = state.aside.iter().position(|(until, _)| *until <= now)
+            && let Some((_, pending)) = state.aside.remove(at)
+        {
+            return Ok(Step::Job(Job::Send(pending)));
+        }
         self.fill(&mut state).await?;
-        Ok(state.ready.pop_front())
+        if let Some(job) = state.ready.pop_front() {
+            return Ok(Step::Job(job));
+        }
+        let since = *state.lingering.get_or_insert(now);
+        Ok(match waiting(&state) {
+            Some(wait) if now + wait <= since + LINGER => Step::Wait(wait),
+            _ => Step::Over,
+        })
+    }
+
+    /// Sets somebody aside whose domain has to wait this long.
+    pub async fn set_aside(&self, pending: Pending, wait: Duration) {
+        let mut state = self.state.lock().await;
+        if state.aside.len() < ASIDE {
+            state.aside.push_back((Instant::now() + wait, pending));
+        } else {
+            state.passed = true;
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        self.until.is_some_and(|until| Instant::now() >= until)
+    }
+
+    /// Whether nobody is left, or it is another mailing's turn.
+    pub fn is_over(&self) -> bool {
+        self.is_late() || *self.drained.borrow()
+    }
+
+    /// Waits until somebody found nobody left.
+    pub async fn over(&self) {
+        let _ = self.drained.subscribe().wait_for(|drained| *drained).await;
     }
 
     /// Gives back a recipient whose content did not go on the wire.
     pub async fn put_back(&self, pending: Pending) {
         self.state.lock().await.ready.push_front(Job::Send(pending));
+        self.drained.send_replace(false);
     }
 
     /// How many recipients are known to wait now, at most a page; errors show up again in [`Queue::next`].
@@ -78,10 +172,15 @@ impl Queue {
         state.ready.len()
     }
 
-    /// Whether everyone was taken and nobody given back.
-    pub async fn is_worked_off(&self) -> bool {
+    /// What is left.
+    pub async fn rest(&self) -> Rest {
         let state = self.state.lock().await;
-        state.stage == Stage::End && state.ready.is_empty()
+        match waiting(&state) {
+            _ if state.stage != Stage::End || !state.ready.is_empty() => Rest::Somebody,
+            Some(wait) => Rest::Waiting(if wait > LINGER { wait } else { Duration::ZERO }),
+            None if state.passed => Rest::Waiting(Duration::ZERO),
+            None => Rest::Nobody,
+        }
     }
 
     async fn fill(&self, state: &mut State) -> Result<(), StoreError> {
@@ -121,4 +220,10 @@ impl Queue {
             InDoubt::Resend | InDoubt::Hold => Job::Hold(pending),
         }
     }
+}
+
+/// How long the first of those who are set aside has to wait.
+fn waiting(state: &State) -> Option<Duration> {
+    let first = state.aside.iter().map(|(until, _)| *until).min()?;
+    Some(first.saturating_duration_since(Instant::now()))
 }

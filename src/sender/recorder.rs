@@ -12,8 +12,8 @@ use crate::store::{Appended, Entry, Lease, LeaseLost, Store};
 /// Most appends of one commit: as many as a sender has connections, with room for both ends of a round.
 const GROUP: usize = 256;
 
-/// Longest wait between two tries while the database is away.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Longest wait between two tries while the database is away: mail flows again a second after it is back.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 struct Append {
     entries: Vec<Entry>,
@@ -74,16 +74,25 @@ async fn record(store: Store, lease: Lease, clock: Clock, mut requests: mpsc::Re
 async fn commit(store: &Store, lease: &Lease, clock: &Clock, group: Vec<Append>) -> Result<(), LeaseLost> {
     let entries: Vec<Entry> = group.iter().flat_map(|request| request.entries.iter().cloned()).collect();
     let mut wait = Duration::from_millis(50);
+    let mut said = String::new();
     let result = loop {
         match store.append(lease, LEASE, &entries, clock.now()).await {
             Ok(result) => break result,
             Err(error) => {
-                tracing::error!(%error, "the ledger cannot be written; nothing more is handed over until it can");
+                // What lasts is said once: the log may be on the disk that is full.
+                let error = error.to_string();
+                if said != error {
+                    tracing::error!(%error, "the ledger cannot be written; nothing more is handed over until it can");
+                    said = error;
+                }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(PATIENCE);
             }
         }
     };
+    if !said.is_empty() {
+        tracing::info!("the ledger can be written again");
+    }
     let mut appended = match &result {
         Ok(appended) => appended.iter().copied(),
         Err(LeaseLost) => [].iter().copied(),

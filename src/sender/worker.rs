@@ -4,28 +4,38 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::time::Instant;
 
-use super::queue::{Job, Queue};
+use super::Lane;
+use super::limits::{Domains, Limit};
+use super::line::Line;
+use super::pool::Held;
+use super::queue::{Job, Queue, Step};
 use super::recorder::Recorder;
+use super::turns::Turn;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::delivery::{self, Attempt, Outcome, Patience, Phase, Reply};
 use crate::message::{Compiled, ComposeError, Message, Recipient};
 use crate::store::{Appended, Entry, Event, LeaseLost, Pending, Store};
-use crate::transport::{Announced, Connection, Envelope, Round, Transport, TransportError};
+use crate::transport::{Announced, Content, Envelope, Round, TransportError};
 use crate::types::{Bucket, EmailAddress, MailingId};
-
-/// How often one worker opens a connection again before it leaves the rest to the next tick.
-const RECONNECTS: u32 = 3;
 
 /// After a relay that was busy with a content it had taken: soon, since the attempt says nothing about the recipient.
 const BUSY_RETRY: chrono::Duration = chrono::Duration::minutes(1);
 
+/// How often one that waits for its slot looks whether it should stop.
+pub(super) const LOOK: Duration = Duration::from_millis(200);
+
 /// A connection's owner.
 pub struct Worker {
     pub store: Store,
-    pub transport: Transport,
+    pub line: Arc<Line>,
+    pub lane: Lane,
     pub compiled: Arc<Compiled>,
+    /// Of the mailing.
+    pub limit: Arc<Limit>,
+    pub domains: Domains,
     pub queue: Arc<Queue>,
     pub recorder: Recorder,
     pub patience: Patience,
@@ -41,22 +51,37 @@ pub struct Worker {
 pub struct Work {
     /// Messages the relay took.
     pub accepted: u64,
+    /// Messages about which the relay said anything, good or bad.
+    pub answered: u64,
     /// Why the last connection ended early, if it did.
     pub trouble: Option<TransportError>,
+}
+
+/// Why there is no message.
+enum Unmade {
+    /// This one cannot be made; the reason.
+    Alone(String),
+    /// None can be made: nothing signs.
+    All(ComposeError),
 }
 
 /// A composed message and whom it is for.
 struct Parcel {
     pending: Pending,
-    message: Message,
+    envelope: Envelope,
+    content: Content,
 }
 
 /// Why a session ended.
 enum End {
     /// Nobody is left, the process stops, or the mailing does.
     Done,
+    /// The connection has carried its share.
+    Worn,
     /// The connection is of no use any more; others may be.
     Broken(TransportError),
+    /// The relay is worth fewer connections now.
+    TooMany,
     /// An announced envelope must not be followed by its content; a connection cannot take a 354 back.
     Abandoned,
     /// The mailing was paused: leave everyone else for later, at once.
@@ -71,62 +96,86 @@ enum Next {
 
 impl Worker {
     /// Works until the queue is empty, the process stops, the lease is lost or the relay is of no use.
-    pub async fn run(self, first: Option<Connection>) -> Work {
+    pub async fn run(self, first: Option<Held>, turn: Arc<Turn>) -> Work {
         let mut work = Work::default();
-        let mut connection = first;
-        let mut reconnects = 0;
+        let mut held = first;
         loop {
-            let mut open = match connection.take() {
+            let mut open = match held.take() {
                 Some(open) => open,
-                None => match self.transport.connect().await {
-                    Ok(open) => open,
+                None => match self.connect().await {
+                    Ok(Some(open)) => open,
+                    Ok(None) => return work,
                     Err(error) => {
+                        if let TransportError::Refused { reply: Reply { code: 400..=499, .. }, .. } = &error {
+                            self.line.pool.is_busy();
+                        }
                         work.trouble = Some(error);
                         return work;
                     }
                 },
             };
-            match self.session(&mut open, &mut work.accepted).await {
+            let before = work.answered;
+            match self.session(&mut open, &turn, &mut work).await {
                 Err(LeaseLost) => return work,
                 Ok(End::Done) => {
-                    open.quit().await;
+                    self.line.pool.rest(open).await;
                     return work;
                 }
+                Ok(End::Worn) => self.line.pool.rest(open).await,
+                Ok(End::TooMany) => self.line.pool.give_up(open).await,
                 Ok(End::Abandoned) => {}
                 Ok(End::Paused) => return work,
                 Ok(End::Broken(error)) => {
+                    let useless = work.answered == before && !open.rested;
                     tracing::warn!(mailing = %self.mailing, %error, "a connection to the relay ended");
-                    reconnects += 1;
-                    work.trouble = Some(error);
-                    if reconnects > RECONNECTS {
+                    // One that got something done is replaced at once; one that did not may be the relay's way to say no.
+                    if useless {
+                        work.trouble = Some(error);
                         return work;
                     }
-                    tokio::time::sleep(Duration::from_secs(1 << reconnects)).await;
                 }
             }
         }
     }
 
-    async fn session(&self, connection: &mut Connection, accepted: &mut u64) -> Result<End, LeaseLost> {
+    async fn session(&self, held: &mut Held, turn: &Turn, work: &mut Work) -> Result<End, LeaseLost> {
         // Handed and durable: its content goes out with the next round.
         let mut flying: Option<Parcel> = None;
+        let mut too_many = false;
         loop {
-            let next = self.take().await?;
-            if flying.is_none() && next.is_none() {
-                return Ok(End::Done);
+            too_many |= self.line.pool.is_too_many(self.lane);
+            let worn = too_many || self.line.pool.is_worn(held);
+            // What is handed never waits for a slot of the next.
+            let patient = flying.is_none();
+            let may =
+                !worn && self.has_turn(turn, patient).await && self.has_slot(patient).await && self.has_ration().await;
+            let next = if may { self.take(patient).await? } else { None };
+            if next.is_some() {
+                turn.take();
+            } else if may {
+                self.line.rations.put_back();
             }
-            let envelope = next
-                .as_ref()
-                .map(|parcel| Envelope { from: parcel.message.return_path.clone(), to: parcel.message.to.clone() });
-            let content = flying.as_ref().map(|parcel| parcel.message.bytes.as_slice());
-            let Round { content, envelope, broken } = connection.round(content, envelope.as_ref()).await;
+            if flying.is_none() && next.is_none() {
+                // Nobody is left, or it is time to stop: a slot was waited for.
+                return Ok(match (too_many, worn) {
+                    (true, _) => End::TooMany,
+                    (_, true) => End::Worn,
+                    (_, false) => End::Done,
+                });
+            }
+            let envelope = next.as_ref().map(|parcel| &parcel.envelope);
+            let content = flying.as_ref().map(|parcel| &parcel.content);
+            let Round { content, envelope, broken } = self.exchange(held, content, envelope).await;
 
             let mut entries = Vec::with_capacity(2);
             let mut leave = false;
             // No reply to a content that went out: it stays `handed` in the ledger, in doubt, for the next lease.
             if let (Some(parcel), Some(reply)) = (flying.take(), content) {
-                *accepted += u64::from(reply.code == 250);
-                let (event, next) = self.after_content(&parcel.pending, reply).await;
+                held.carry();
+                work.answered += 1;
+                work.accepted += u64::from(reply.code == 250);
+                let about = held.connection().answers_for();
+                let (event, next) = self.after_content(&parcel.pending, about, reply).await;
                 entries.push(entry(&parcel.pending, event));
                 leave |= matches!(next, Next::Leave);
             }
@@ -137,6 +186,7 @@ impl Worker {
                     handing = Some(parcel);
                 }
                 (Some(parcel), Some(Announced::Refused { phase, reply })) => {
+                    work.answered += u64::from(reply.code != 421);
                     let (event, next) = self.after_envelope(parcel.pending, phase, reply).await;
                     entries.extend(event);
                     leave |= matches!(next, Next::Leave);
@@ -164,52 +214,88 @@ impl Worker {
         }
     }
 
+    /// One round, from which the pool learns how many connections the relay is worth.
+    async fn exchange(&self, held: &mut Held, content: Option<&Content>, envelope: Option<&Envelope>) -> Round {
+        let start = Instant::now();
+        let round = held.connection().round(content, envelope).await;
+        if content.is_some() && round.content.is_some() {
+            self.line.pool.replied(start.elapsed());
+        }
+        if round.says_busy() {
+            self.line.pool.is_busy();
+        }
+        round
+    }
+
     /// The next message to announce; `None` when nobody is left or the process stops. Those who get none are noted on the way.
-    async fn take(&self) -> Result<Option<Parcel>, LeaseLost> {
+    async fn take(&self, patient: bool) -> Result<Option<Parcel>, LeaseLost> {
         loop {
             if *self.stop.borrow() {
                 return Ok(None);
             }
             let job = match self.queue.next().await {
-                Ok(Some(job)) => job,
-                Ok(None) => return Ok(None),
+                Ok(Step::Job(job)) => job,
+                Ok(Step::Wait(wait)) if patient => {
+                    tokio::time::sleep(wait.min(LOOK)).await;
+                    continue;
+                }
+                Ok(Step::Wait(_) | Step::Over) => return Ok(None),
                 Err(error) => {
                     tracing::error!(%error, "the next recipients cannot be read");
                     return Ok(None);
                 }
             };
+            if let Job::Send(pending) = &job {
+                match self.domains.take(&pending.address).await {
+                    Ok(None) => {}
+                    Ok(Some(wait)) => {
+                        self.queue.set_aside(pending.clone(), wait).await;
+                        continue;
+                    }
+                    Err(error) => {
+                        tracing::error!(%error, "the rate of a domain cannot be read");
+                        self.queue.put_back(pending.clone()).await;
+                        return Ok(None);
+                    }
+                }
+            }
             let noted = match job {
                 Job::Hold(pending) => entry(&pending, Event::Held),
                 Job::Skip(pending, reason) => entry(&pending, Event::Skipped(reason)),
-                Job::Send(pending) => match EmailAddress::parse(&pending.address) {
-                    Ok(address) => match self.compose(&pending, address) {
-                        Ok(message) => return Ok(Some(Parcel { pending, message })),
-                        Err(error) => {
-                            self.pause(&error.to_string()).await;
-                            self.queue.put_back(pending).await;
-                            return Ok(None);
-                        }
-                    },
-                    Err(error) => entry(&pending, Event::Skipped(format!("the stored address is not one: {error}"))),
+                Job::Send(pending) => match self.compose(&pending) {
+                    Ok((envelope, content)) => return Ok(Some(Parcel { pending, envelope, content })),
+                    Err(Unmade::Alone(reason)) => entry(&pending, Event::Skipped(reason)),
+                    Err(Unmade::All(error)) => {
+                        self.pause(&error.to_string()).await;
+                        self.queue.put_back(pending).await;
+                        return Ok(None);
+                    }
                 },
             };
             self.recorder.append(vec![noted]).await?;
         }
     }
 
-    fn compose(&self, pending: &Pending, address: EmailAddress) -> Result<Message, ComposeError> {
+    /// A message that cannot be made fails alone, with its reason; only what concerns every message pauses the mailing.
+    fn compose(&self, pending: &Pending) -> Result<(Envelope, Content), Unmade> {
+        let address = EmailAddress::parse(&pending.address)
+            .map_err(|error| Unmade::Alone(format!("the stored address is not one: {error}")))?;
         let Pending { subscriber, request, fields, .. } = pending;
         let (subscriber, request, fields) = (*subscriber, *request, fields.clone());
-        self.compiled.splice(&Recipient { bucket: self.bucket, subscriber, address, request, fields })
+        let recipient = Recipient { bucket: self.bucket, subscriber, address, request, fields };
+        let spliced = contained(|| self.compiled.splice(&recipient)).map_err(Unmade::Alone)?;
+        let Message { return_path: from, to, bytes, .. } = spliced.map_err(Unmade::All)?;
+        let content = Content::new(bytes).map_err(|error| Unmade::Alone(error.to_string()))?;
+        Ok((Envelope { from, to }, content))
     }
 
     /// What the answer to a content means for the ledger, and for the session.
-    async fn after_content(&self, pending: &Pending, reply: Reply) -> (Event, Next) {
+    async fn after_content(&self, pending: &Pending, phase: Phase, reply: Reply) -> (Event, Next) {
         let now = self.clock.now();
         if reply.code == 250 {
             return (Event::Accepted(reply), Next::GoOn);
         }
-        match self.decide(pending, Phase::Content, &reply) {
+        match self.decide(pending, phase, &reply) {
             Outcome::Accepted => (Event::Accepted(reply), Next::GoOn),
             Outcome::Deferred { retry_at } => (Event::Deferred { retry_at, reply }, Next::GoOn),
             Outcome::Refused { suppress } => (Event::Refused { suppress, reply }, Next::GoOn),
@@ -264,4 +350,27 @@ fn refusal(reply: &Reply) -> String {
 
 fn entry(pending: &Pending, event: Event) -> Entry {
     Entry { subscriber: pending.subscriber, attempt: pending.attempt, event }
+}
+
+/// A panic while one message is made is that message's failure, and not the end of the batch, which would meet it again and again.
+fn contained<T>(make: impl FnOnce() -> T) -> Result<T, String> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)).map_err(|panic| {
+        let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
+        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+        format!("the message cannot be composed; this is a bug: {said}")
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_in_composing_is_one_messages_failure() {
+        assert_eq!(contained(|| 7), Ok(7));
+        assert_eq!(
+            contained(|| -> u8 { panic!("no {}", "key") }),
+            Err("the message cannot be composed; this is a bug: no key".into())
+        );
+    }
 }

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 
 use super::row::{Row, unreadable};
 use super::sql::{Fault, Tx, Value, args, write};
-use super::{Closed, Lease, LeaseLost, Pending, Store, StoreError};
+use super::{Closed, Lane, Lease, LeaseLost, Pending, Store, StoreError};
 use crate::types::{NodeId, SubscriberId};
 
 /// Candidates looked at for one lease: more than there are nodes that could take the first ones at the same moment.
@@ -27,16 +27,27 @@ macro_rules! leasable {
 }
 
 impl Store {
-    /// Leases a batch of an open mailing that is free, expired or due again; confirmations first, then the oldest mailing. Expiry is by the
-    /// database's clock; `now` decides what is due.
-    pub async fn lease(&self, owner: NodeId, span: Duration, now: DateTime<Utc>) -> Result<Option<Lease>, StoreError> {
+    /// Leases a batch of an open mailing that is free, expired or due again: corrections first, then the mailing whose turn is longest ago, so that
+    /// mailings share fairly. Expiry is by the database's clock; `now` decides what is due.
+    pub async fn lease(
+        &self,
+        owner: NodeId,
+        lane: Lane,
+        span: Duration,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Lease>, StoreError> {
         let sql = concat!(
-            "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, m.kind FROM mailing m \
-             JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' AND ",
+            "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, batch.due_at, m.kind FROM mailing m \
+             JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' \
+             AND (m.kind = 'confirmation') = ($3 = 'confirmation') AND ",
             leasable!("$1"),
-            " ORDER BY m.kind, m.opened_at, m.mailing_id, batch.bucket, batch.batch LIMIT $2"
+            " ORDER BY m.kind, m.turn, m.opened_at, m.mailing_id, batch.due_at, batch.bucket, batch.batch LIMIT $2"
         );
-        let mut candidates = self.pool.fetch_all(sql, args![now, CANDIDATES]).await?;
+        let kind = match lane {
+            Lane::Confirmations => "confirmation",
+            Lane::Digests => "digest",
+        };
+        let mut candidates = self.pool.fetch_all(sql, args![now, CANDIDATES, kind]).await?;
         let equals = leading_equals(&candidates)?;
         if let Some(run) = candidates.get_mut(..equals) {
             run.rotate_left(owner.bytes().iter().fold(0, |n, byte| n * 31 + usize::from(*byte)) % equals.max(1));
@@ -65,8 +76,15 @@ impl Store {
             leasable!("$7"),
             " RETURNING epoch, first_subscriber, last_subscriber"
         );
+        let turn = "UPDATE mailing SET turn = {clock} WHERE mailing_id = $1 AND kind <> 'confirmation'";
         let values = || args![owner, millis(span), bucket, mailing, batch, epoch, now];
-        let row = write!(self.pool, |tx| tx.fetch_optional(sql, values()).await)?;
+        let row = write!(self.pool, |tx| {
+            let taken = tx.fetch_optional(sql, values()).await?;
+            if taken.is_some() {
+                tx.execute(turn, args![mailing]).await?;
+            }
+            Ok(taken)
+        })?;
         row.map(|row| {
             let (first, last) = (row.text("first_subscriber")?, row.text("last_subscriber")?);
             Ok(Lease { bucket, mailing, batch, first, last, owner, epoch: row.int("epoch")? })
@@ -79,13 +97,18 @@ impl Store {
         write!(self.pool, |tx| {
             let sql = "SELECT state FROM mailing WHERE mailing_id = $1 AND state = 'open'";
             let open = tx.fetch_optional(sql, args![lease.mailing]).await?.is_some();
-            Ok(if open && hold(tx, lease, span).await? { Ok(()) } else { Err(LeaseLost) })
+            Ok(if open && hold(tx, lease, span, 0).await? { Ok(()) } else { Err(LeaseLost) })
         })
     }
 
     /// Gives a lease back unfinished, so that any node can take it at once. One that is lost already stays with its new owner.
     pub async fn give_back(&self, lease: &Lease) -> Result<(), StoreError> {
         write!(self.pool, |tx| release(tx, lease, "free", 0).await.map(|_| ()))
+    }
+
+    /// The same, for a batch with nothing to do before `due`.
+    pub async fn give_back_until(&self, lease: &Lease, due: DateTime<Utc>) -> Result<(), StoreError> {
+        write!(self.pool, |tx| release(tx, lease, "free", due.timestamp_millis()).await.map(|_| ()))
     }
 
     /// Deliveries handed under an earlier epoch, with no recorded reply and no later attempt: in doubt. Number of the attempt that is in doubt.
@@ -159,7 +182,8 @@ impl Store {
         self.pool.fetch_optional(sql, args![lease.mailing]).await?.map(|row| row.text("kind")).transpose()
     }
 
-    /// Whose deferral is due at `now`, in the order of ids, after `after`.
+    /// Whose deferral is due at `now`, in the order of ids, after `after`. Once the next issue is out nobody is tried with this one again: they
+    /// come with that reason to skip them.
     pub async fn due_again(
         &self,
         lease: &Lease,
@@ -168,7 +192,9 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Vec<Pending>, StoreError> {
         let sql = "SELECT r.subscriber_id, COALESCE(s.address, '') AS address, COALESCE(c.fields, '{}') AS fields, m.request, \
-             r.attempt + 1 AS attempt, r.first_at \
+             r.attempt + 1 AS attempt, r.first_at, \
+             (SELECT MIN(n.mailing_id) FROM mailing n WHERE m.kind = 'digest' AND n.newsletter = m.newsletter \
+              AND n.cadence = m.cadence AND n.kind = 'digest' AND n.cut > m.cut) AS next \
              FROM retry r JOIN mailing m ON m.mailing_id = r.mailing_id \
              LEFT JOIN subscriber s ON s.bucket = r.bucket AND s.subscriber_id = r.subscriber_id \
              LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = r.subscriber_id \
@@ -177,7 +203,12 @@ impl Store {
              AND r.subscriber_id > $5 AND r.due_at <= $7 ORDER BY r.subscriber_id LIMIT $6";
         let mut values = page(lease, after, limit);
         values.extend(args![now]);
-        self.pool.fetch_all(sql, values).await?.iter().map(tried).collect()
+        let replaced = |row: &Row| {
+            let next = row.maybe_text("next")?;
+            let skip = next.map(|next| format!("replaced by the next issue, in mailing {next}"));
+            Ok(Pending { skip, ..tried(row)? })
+        };
+        self.pool.fetch_all(sql, values).await?.iter().map(replaced).collect()
     }
 
     /// Closes the batch after a pass: done when everyone in the range is settled, else free again: from the earliest retry on
@@ -188,7 +219,7 @@ impl Store {
 }
 
 async fn close(tx: &mut Tx, lease: &Lease) -> Result<Result<Closed, LeaseLost>, Fault> {
-    if !hold(tx, lease, Duration::ZERO).await? {
+    if !hold(tx, lease, Duration::ZERO, 0).await? {
         return Ok(Err(LeaseLost));
     }
     let unsettled = unsettled(tx, lease).await?;
@@ -232,12 +263,12 @@ async fn unsettled(tx: &mut Tx, lease: &Lease) -> Result<i64, Fault> {
     Ok(people)
 }
 
-/// Renews a lease and locks its batch until the transaction ends, so that a takeover and a write queue. False when it is lost.
-pub(super) async fn hold(tx: &mut Tx, lease: &Lease, span: Duration) -> Result<bool, Fault> {
-    let sql = "UPDATE batch SET lease_until = {clock} + $1 WHERE bucket = $2 AND mailing_id = $3 AND batch = $4 \
+/// Renews a lease, counts what is settled, and locks its batch until the transaction ends, so that a takeover and a write queue. False when it is lost.
+pub(super) async fn hold(tx: &mut Tx, lease: &Lease, span: Duration, done: i64) -> Result<bool, Fault> {
+    let sql = "UPDATE batch SET lease_until = {clock} + $1, done = done + $7 WHERE bucket = $2 AND mailing_id = $3 AND batch = $4 \
          AND owner = $5 AND epoch = $6 AND state = 'leased'";
     let Lease { bucket, mailing, batch, first: _, last: _, owner, epoch } = lease;
-    Ok(tx.execute(sql, args![millis(span), *bucket, *mailing, *batch, *owner, *epoch]).await? == 1)
+    Ok(tx.execute(sql, args![millis(span), *bucket, *mailing, *batch, *owner, *epoch, done]).await? == 1)
 }
 
 /// Ends a lease. Its owner and epoch stay, so that nobody else's write fits them.
@@ -248,12 +279,14 @@ async fn release(tx: &mut Tx, lease: &Lease, state: &'static str, due_at: i64) -
     Ok(tx.execute(sql, args![state, due_at, *bucket, *mailing, *batch, *owner, *epoch]).await? == 1)
 }
 
-/// How many of the first candidates are as good as the first: all confirmations, or all batches of the oldest mailing. Nodes
+/// How many of the first candidates are as good as the first: all confirmations, or all batches of the first mailing that nobody gave
+/// back until later; those come after them, in the order of their times. Nodes
 /// start at different ones of them, so that they do not fight for one row.
 fn leading_equals(candidates: &[Row]) -> Result<usize, StoreError> {
     let class = |row: &Row| {
         let kind = row.text("kind")?;
-        Ok(if kind == "confirmation" { kind } else { row.text("mailing_id")? })
+        let untouched_or_due = row.int("due_at")?;
+        Ok(if kind == "confirmation" { kind } else { format!("{} {untouched_or_due}", row.text("mailing_id")?) })
     };
     let classes = candidates.iter().map(class).collect::<Result<Vec<_>, StoreError>>()?;
     Ok(classes.iter().take_while(|class| Some(*class) == classes.first()).count())
@@ -297,6 +330,6 @@ pub(super) fn ineligible(removed: bool, suppressed: Option<String>, state: Optio
 }
 
 /// A span as the database's clock counts.
-fn millis(span: Duration) -> i64 {
+pub(super) fn millis(span: Duration) -> i64 {
     i64::try_from(span.as_millis()).unwrap_or(i64::MAX / 2)
 }

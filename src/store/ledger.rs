@@ -12,7 +12,7 @@ use super::batches::{hold, ineligible};
 use super::row::{Row, unreadable};
 use super::sql::{Fault, Tx, Value, args, markers, padded, write};
 use super::{Appended, Entry, Event, Lease, LeaseLost, Store, StoreError};
-use crate::types::{MailingId, SubscriberId};
+use crate::types::SubscriberId;
 
 /// What is the same for every row of a group.
 struct Page<'a> {
@@ -40,24 +40,15 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<Result<Vec<Appended>, LeaseLost>, StoreError> {
         fit(lease, entries)?;
+        let done = entries.iter().filter(|entry| entry.event.is_final()).count();
+        let done = i64::try_from(done).unwrap_or_default();
         let page = Page { lease, now };
         write!(self.pool, |tx| {
-            if !hold(tx, lease, span).await? {
+            if !hold(tx, lease, span, done).await? {
                 return Ok(Err(LeaseLost));
             }
             page.append(tx, entries).await.map(Ok)
         })
-    }
-
-    /// Attempts of a mailing that were handed and have no recorded reply, in the order of bucket, subscriber and attempt, at most `limit`: in flight, in
-    /// doubt, held, or sent again since. After a crash this is the exact list of what may have been delivered twice.
-    pub async fn doubts(&self, mailing: MailingId, limit: usize) -> Result<Vec<(SubscriberId, u32)>, StoreError> {
-        let sql = "SELECT d.subscriber_id, d.attempt FROM bucket b JOIN delivery d ON d.bucket = b.bucket \
-             AND d.mailing_id = $1 WHERE d.step = 0 AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.bucket = d.bucket \
-             AND e.mailing_id = d.mailing_id AND e.subscriber_id = d.subscriber_id AND e.attempt = d.attempt \
-             AND e.event IN ('accepted', 'deferred', 'refused')) ORDER BY d.bucket, d.subscriber_id, d.attempt LIMIT $2";
-        let rows = self.pool.fetch_all(sql, args![mailing, i64::try_from(limit).unwrap_or(i64::MAX)]).await?;
-        rows.iter().map(|row| Ok((row.subscriber()?, attempt(row)?))).collect()
     }
 }
 

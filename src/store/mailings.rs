@@ -67,6 +67,19 @@ impl Store {
         row.map(|row| row.json("letter")).transpose()
     }
 
+    /// Whose mailing it is; `None` when it is gone.
+    pub async fn newsletter_of(&self, mailing: MailingId) -> Result<Option<NewsletterId>, StoreError> {
+        let sql = "SELECT newsletter FROM mailing WHERE mailing_id = $1";
+        let row = self.pool.fetch_optional(sql, args![mailing]).await?;
+        row.map(|row| row.newsletter()).transpose()
+    }
+
+    /// Where a mailing stands.
+    pub async fn mailing_state(&self, mailing: MailingId) -> Result<Option<MailingState>, StoreError> {
+        let sql = "SELECT state FROM mailing WHERE mailing_id = $1";
+        self.pool.fetch_optional(sql, args![mailing]).await?.map(|row| state(&row)).transpose()
+    }
+
     /// The newest mailings with their books; digests and corrections only, or confirmations too.
     pub async fn mailings(&self, limit: usize, confirmations: bool) -> Result<Vec<MailingView>, StoreError> {
         let sql = concat!(
@@ -115,6 +128,13 @@ impl Store {
     pub async fn resume(&self, mailing: MailingId) -> Result<bool, StoreError> {
         let sql = "UPDATE mailing SET state = 'open', reason = NULL WHERE mailing_id = $1 AND state = 'paused'";
         write!(self.pool, |tx| Ok(tx.execute(sql, args![mailing]).await? == 1))
+    }
+
+    /// `Open | Paused -> Cancelled`, with the reason: nobody else gets it, ever. False when it was neither.
+    pub async fn cancel(&self, mailing: MailingId, reason: &str) -> Result<bool, StoreError> {
+        let sql =
+            "UPDATE mailing SET state = 'cancelled', reason = $1 WHERE mailing_id = $2 AND state IN ('open', 'paused')";
+        write!(self.pool, |tx| Ok(tx.execute(sql, args![reason, mailing]).await? == 1))
     }
 
     /// Finishes every open mailing whose batches are all done and whose books balance; returns those that finished. One whose batches are done and whose
@@ -201,17 +221,22 @@ fn view(row: &Row, books: Books) -> Result<MailingView, StoreError> {
         newsletter: row.newsletter()?,
         cadence: (kind != "confirmation").then(|| row.cadence()).transpose()?,
         occurrence: (kind == "digest").then(|| row.local("occurrence")).transpose()?,
-        state: match row.text("state")?.as_str() {
-            "open" => MailingState::Open,
-            "paused" => MailingState::Paused,
-            "finished" => MailingState::Finished,
-            "cancelled" => MailingState::Cancelled,
-            other => return Err(unreadable("state", &other)),
-        },
+        state: state(row)?,
         reason: row.maybe_text("reason")?,
         subject: row.text("subject")?,
         opened_at: row.time("opened_at")?,
         finished_at: row.maybe_time("finished_at")?,
         books,
     })
+}
+
+/// Reads the column `state`.
+pub(super) fn state(row: &Row) -> Result<MailingState, StoreError> {
+    match row.text("state")?.as_str() {
+        "open" => Ok(MailingState::Open),
+        "paused" => Ok(MailingState::Paused),
+        "finished" => Ok(MailingState::Finished),
+        "cancelled" => Ok(MailingState::Cancelled),
+        other => Err(unreadable("state", &other)),
+    }
 }

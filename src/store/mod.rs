@@ -3,10 +3,12 @@
 //! Statements use `$n` markers and the dialect both accept; times are UTC epoch milliseconds; the only clock asked is the
 //! database's, for leases. The database decides races: guarded writes, then a look at the rows affected.
 
+mod allowances;
 mod archive;
 mod batches;
 mod books;
 mod decisions;
+mod doubts;
 mod fault;
 mod hub;
 mod install;
@@ -18,12 +20,15 @@ mod migrations;
 mod model;
 mod open;
 mod opening;
+mod progress;
 mod publish;
+mod relays;
 mod row;
 mod sql;
 mod subscribe;
 mod subscribers;
 mod value;
+mod warm_up;
 
 pub use fault::StoreError;
 pub use hub::{Asked, Errand, FailingView, HubLimits, Settled, Topic, TopicView};

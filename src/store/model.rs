@@ -1,5 +1,7 @@
 //! What goes into the store and comes out of it, where the core has no type for it.
 
+use std::time::Duration;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 
 use crate::delivery::Reply;
@@ -8,7 +10,8 @@ use crate::issue::Revision;
 use crate::issue::news::Mail;
 use crate::message::Letter;
 use crate::types::{
-    Bucket, CadenceId, Facet, Fields, Finding, IssueId, MailingId, NewsletterId, NodeId, Slug, SubscriberId,
+    Bucket, CadenceId, EmailAddress, Facet, Fields, Finding, IssueId, MailingId, NewsletterId, NodeId, Slug,
+    SubscriberId,
 };
 
 /// What the watcher knew of a newsletter's source when it last read it.
@@ -317,6 +320,17 @@ pub enum Event {
     Held,
 }
 
+impl Event {
+    /// Whether the person needs nothing more.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        match self {
+            Self::Handed | Self::Deferred { .. } => false,
+            Self::Accepted(_) | Self::Refused { .. } | Self::Skipped(_) | Self::Held => true,
+        }
+    }
+}
+
 /// What became of a group of appends, in the order of the group.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Appended {
@@ -344,3 +358,137 @@ pub enum Closed {
 /// A write was refused because the lease is another node's now. Stop at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeaseLost;
+
+/// A message that was handed to the relay and has no recorded reply: it may have been delivered.
+#[derive(Clone, Debug)]
+pub struct Doubt {
+    /// The subscriber's bucket.
+    pub bucket: Bucket,
+    /// The mailing.
+    pub mailing: MailingId,
+    /// The subscriber.
+    pub subscriber: SubscriberId,
+    /// The subscriber's address; `None` once it is erased.
+    pub address: Option<EmailAddress>,
+    /// Number of the attempt.
+    pub attempt: u32,
+    /// When it was handed.
+    pub handed_at: DateTime<Utc>,
+    /// What became of it.
+    pub state: DoubtState,
+}
+
+/// What became of a doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DoubtState {
+    /// On the wire now, or left by a node that died: the next owner of the batch decides.
+    Open,
+    /// Kept from resending, by the policy or because it was in doubt too often.
+    Held,
+    /// An operator had it sent again; it waits for its turn.
+    Waits,
+    /// Sent again since: it may have been delivered twice.
+    SentAgain,
+}
+
+/// How an operator settles a doubt.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Settlement {
+    /// The relay has it; with the evidence, for the ledger.
+    Delivered(String),
+    /// Send it again: same Message-ID, same bytes.
+    Resend,
+}
+
+/// Which batches are leased: confirmations never wait behind digests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Confirmations.
+    Confirmations,
+    /// Digests and corrections.
+    Digests,
+}
+
+/// A relay that is down, as all nodes know it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayTrouble {
+    /// Its name.
+    pub relay: String,
+    /// Since when.
+    pub since: DateTime<Utc>,
+    /// When one node may look again.
+    pub probe_at: DateTime<Utc>,
+    /// What happened.
+    pub reason: String,
+}
+
+/// How fast a node may go on with a scope.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grant {
+    /// As fast as it can.
+    Unlimited,
+    /// So many messages, evenly spaced.
+    Slots {
+        /// From now until the first.
+        first: Duration,
+        /// Between two.
+        spacing: Duration,
+        /// How many.
+        count: u32,
+    },
+    /// Not now: ask again after this time.
+    Later(Duration),
+}
+
+/// How far a mailing is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// The mailing.
+    pub mailing: MailingId,
+    /// Its newsletter.
+    pub newsletter: NewsletterId,
+    /// Its subject.
+    pub subject: String,
+    /// Open or paused.
+    pub state: MailingState,
+    /// Why it is paused.
+    pub reason: Option<String>,
+    /// The audience; `None` in the first seconds.
+    pub people: Option<i64>,
+    /// Settled, one way or the other.
+    pub done: i64,
+    /// Settled per second, over the last seconds.
+    pub per_second: f64,
+    /// The time between two messages that an operator set.
+    pub spacing: Option<Duration>,
+}
+
+/// One reason why deliveries did not go through.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Refusal {
+    /// For good, as opposed to deferred.
+    pub refused: bool,
+    /// The reply's code.
+    pub code: i64,
+    /// A reply.
+    pub example: String,
+    /// How often.
+    pub times: i64,
+}
+
+/// What a relay's warm-up allows a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ration {
+    /// The plan is over: as much as it takes.
+    Unlimited,
+    /// So many messages, today.
+    Messages {
+        /// How many.
+        count: u32,
+        /// How long today lasts.
+        within: Duration,
+    },
+    /// The day's messages are taken; there are more after this time.
+    Tomorrow(Duration),
+}

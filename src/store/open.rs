@@ -21,9 +21,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const CONNECTIONS: u32 = 12;
 /// Readers beside SQLite's one writer.
 const READERS: u32 = 4;
-/// A connection that rested longer is asked whether it still lives before it is used. Asking each time would cost every
-/// transaction a round trip.
-const RESTED: Duration = Duration::from_secs(5);
+/// A connection that rested longer is asked whether it still lives before it is used, so that a restarted server costs one failure and
+/// not one for each connection. Asking each time would cost every transaction of a busy sender a round trip.
+const RESTED: Duration = Duration::from_millis(100);
 
 /// Opens `sqlite:PATH` or `postgres://...`. The schema is not looked at.
 pub(super) async fn open(url: &Secret) -> Result<Pool, StoreError> {
@@ -66,7 +66,12 @@ async fn sqlite(path: &str) -> Result<Pool, StoreError> {
     // same time need a second try.
     let mut tries = 0;
     let write = loop {
-        match lasting().max_connections(1).acquire_timeout(6 * BUSY).connect_with(writer.clone()).await {
+        let one = lasting().max_connections(1).acquire_timeout(6 * BUSY).before_acquire(|connection, _| {
+            // A full disk makes SQLite roll back by itself; sqlx then fails to, and counts the transaction as open for ever.
+            let usable = !connection.is_in_transaction();
+            Box::pin(async move { Ok(usable) })
+        });
+        match one.connect_with(writer.clone()).await {
             Ok(pool) => break pool,
             Err(error) => match Fault::from(error) {
                 Fault::Again(_) if tries < 20 => {

@@ -11,7 +11,7 @@ use super::sql::{Fault, Tx, Value, args, markers, padded, write};
 use super::{NewCorrection, NewMailing, Store, StoreError};
 use crate::chance::Chance;
 use crate::message::Letter;
-use crate::types::{CadenceId, MailingId, SubscriberId};
+use crate::types::{Bucket, CadenceId, MailingId, NewsletterId, SubscriberId};
 
 /// Subscribers of a batch, about: a minute of work for one node, so a dead node's batch is soon done by another, and small
 /// enough that reading it is one short range scan.
@@ -78,11 +78,33 @@ async fn open(tx: &mut Tx, new: &NewMailing, letter: &str) -> Result<bool, Fault
         }
     }
     // The cut was just raised, so the audience is everyone who has not left.
-    let sql = "SELECT b.bucket, COUNT(*) AS members FROM bucket b JOIN membership m ON m.bucket = b.bucket \
-         AND m.newsletter = $1 AND m.cadence = $2 WHERE m.left_after = $3 GROUP BY b.bucket ORDER BY b.bucket";
-    let members = tx.fetch_all(sql, args![newsletter, cadence, EVER]).await?;
-    write_batches(tx, *mailing, &members).await?;
+    let sql = "SELECT b.bucket FROM bucket b WHERE EXISTS (SELECT 1 FROM membership m WHERE m.bucket = b.bucket \
+         AND m.newsletter = $1 AND m.cadence = $2 AND m.left_after = $3) ORDER BY b.bucket";
+    let inhabited = tx.fetch_all(sql, args![newsletter, cadence, EVER]).await?;
+    let inhabited = inhabited.iter().map(Row::bucket).collect::<Result<Vec<_>, _>>()?;
+    let members = most_members(tx, newsletter, cadence, &inhabited).await?;
+    write_batches(tx, *mailing, inhabited.into_iter().map(|bucket| (bucket, members))).await?;
     Ok(true)
+}
+
+/// The members of the fullest of a few buckets. Addresses are hashed into buckets, so these speak for all of them: to count ten million members
+/// would take seconds, and a batch may well be a little larger or smaller than another.
+async fn most_members(
+    tx: &mut Tx,
+    newsletter: &NewsletterId,
+    cadence: &CadenceId,
+    inhabited: &[Bucket],
+) -> Result<u64, Fault> {
+    const SAMPLE: usize = 3;
+    let sql = "SELECT COUNT(*) AS members FROM membership WHERE bucket = $1 AND newsletter = $2 AND cadence = $3 \
+         AND left_after = $4";
+    let mut most = 0;
+    for bucket in inhabited.iter().step_by(inhabited.len().div_ceil(SAMPLE).max(1)) {
+        if let Some(row) = tx.fetch_optional(sql, args![*bucket, newsletter, cadence, EVER]).await? {
+            most = most.max(row.int("members")?.unsigned_abs());
+        }
+    }
+    Ok(most)
 }
 
 async fn open_correction(tx: &mut Tx, new: &NewCorrection, letter: &str) -> Result<bool, Fault> {
@@ -104,7 +126,9 @@ async fn open_correction(tx: &mut Tx, new: &NewCorrection, letter: &str) -> Resu
     let sql = "SELECT b.bucket, COUNT(*) AS members FROM bucket b JOIN delivery d ON d.bucket = b.bucket \
          AND d.mailing_id = $1 WHERE d.event = 'accepted' GROUP BY b.bucket ORDER BY b.bucket";
     let members = tx.fetch_all(sql, args![*corrects]).await?;
-    write_batches(tx, *mailing, &members).await?;
+    let members = members.iter().map(|row| Ok((row.bucket()?, row.int("members")?.unsigned_abs())));
+    let members = members.collect::<Result<Vec<_>, super::StoreError>>()?;
+    write_batches(tx, *mailing, members.into_iter()).await?;
     Ok(true)
 }
 
@@ -112,16 +136,19 @@ async fn open_correction(tx: &mut Tx, new: &NewCorrection, letter: &str) -> Resu
 const NO_MAILING: Option<&str> = None;
 
 const INSERT_MAILING: &str = "INSERT INTO mailing (mailing_id, kind, newsletter, cadence, occurrence, state, subject, \
-     letter, cut, request, opened_at, corrects) \
-     VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING";
+     letter, cut, request, opened_at, corrects, turn, sampled, sampled_at) \
+     VALUES ($1, $2, $3, $4, $5, 'open', $6, $7, $8, $9, $10, $11, 0, 0, 0) ON CONFLICT DO NOTHING";
 
 /// At least one batch for each bucket that has anyone in the audience.
-async fn write_batches(tx: &mut Tx, mailing: MailingId, members: &[Row]) -> Result<(), Fault> {
+async fn write_batches(
+    tx: &mut Tx,
+    mailing: MailingId,
+    members: impl Iterator<Item = (Bucket, u64)>,
+) -> Result<(), Fault> {
     let mut batches = Vec::new();
-    for row in members {
-        let parts = row.int("members")?.unsigned_abs().div_ceil(BATCH);
-        for (batch, (first, last)) in (0_i64..).zip(ranges(parts)) {
-            batches.push(args![row.int("bucket")?, mailing, batch, first, last]);
+    for (bucket, members) in members {
+        for (batch, (first, last)) in (0_i64..).zip(ranges(members.div_ceil(BATCH).max(1))) {
+            batches.push(args![bucket, mailing, batch, first, last]);
         }
     }
     insert_batches(tx, &batches).await
@@ -131,7 +158,7 @@ async fn insert_batches(tx: &mut Tx, batches: &[Vec<Value>]) -> Result<(), Fault
     for (size, values) in padded(batches) {
         let sql = format!(
             "INSERT INTO batch (bucket, mailing_id, batch, first_subscriber, last_subscriber, state, due_at, owner, epoch, \
-             lease_until) SELECT v.column1, v.column2, v.column3, v.column4, v.column5, 'free', 0, '', 0, 0 \
+             lease_until, done) SELECT v.column1, v.column2, v.column3, v.column4, v.column5, 'free', 0, '', 0, 0, 0 \
              FROM (VALUES {}) AS v WHERE 1 = 1 ON CONFLICT DO NOTHING",
             markers(0, 5, size)
         );

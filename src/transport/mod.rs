@@ -8,7 +8,10 @@ mod smtp;
 
 pub use outbox::{Outbox, OutboxMail};
 
+use std::time::Duration;
+
 use crate::config;
+use crate::delivery::rate::Rate;
 use crate::delivery::{Phase, Reply};
 use crate::types::EmailAddress;
 
@@ -19,6 +22,40 @@ pub struct Envelope {
     pub from: EmailAddress,
     /// RCPT TO.
     pub to: EmailAddress,
+}
+
+/// A message that is fit for the wire: ASCII lines of at most 998 octets, each ended by CRLF. Not dot-stuffed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Content(String);
+
+impl Content {
+    /// Checks a message.
+    ///
+    /// # Errors
+    /// [`TransportError::Unfit`]: what is wrong with it, and in which line.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, TransportError> {
+        fit::check(&bytes).map_err(TransportError::Unfit)?;
+        String::from_utf8(bytes).map(Self).map_err(|error| TransportError::Unfit(error.to_string()))
+    }
+}
+
+impl std::fmt::Debug for Content {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Content({} bytes)", self.0.len())
+    }
+}
+
+/// How much a transport takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Connections of one process.
+    pub connections: usize,
+    /// Messages of one connection.
+    pub messages: u32,
+    /// How long a connection may rest.
+    pub idle: Duration,
+    /// The time between two messages, over all nodes together.
+    pub spacing: Option<Duration>,
 }
 
 /// How mail leaves this process.
@@ -45,8 +82,8 @@ pub struct Round {
     /// The reply to the content's final dot. `None` when no content was given, or when its reply never came or cannot be
     /// believed: then `broken` is set and the message is in doubt.
     ///
-    /// Content that was certainly not sent has a reply of our own, as if a relay had refused it: 554 5.6.0 with
-    /// [`TransportError::Unfit`], 451 4.3.0 with [`TransportError::Write`].
+    /// Content that was certainly not sent has a reply of our own, as if a relay had refused it: 451 4.3.0 with
+    /// [`TransportError::Write`]; 554 5.6.0 with [`TransportError::Unfit`] when it is not a message that an outbox can name.
     pub content: Option<Reply>,
     /// The answer to the next envelope.
     pub envelope: Option<Announced>,
@@ -115,22 +152,58 @@ pub enum TransportError {
 }
 
 impl Transport {
-    /// The transport that the configuration names. Nothing is opened yet.
+    /// Every way for mail to leave that the configuration names: the outbox, or each relay. Nothing is opened yet.
     #[must_use]
-    pub fn new(config: &config::Mail) -> Self {
+    pub fn all(config: &config::Mail) -> Vec<Self> {
         match &config.transport {
-            config::Transport::Outbox(directory) => Self::Outbox(Outbox::new(directory)),
-            config::Transport::Smtp(relay) => Self::Smtp(smtp::Relay::new(relay)),
+            config::Transport::Outbox(directory) => vec![Self::Outbox(Outbox::new(directory))],
+            config::Transport::Smtp(relays) => relays.iter().map(smtp::Relay::new).map(Self::Smtp).collect(),
         }
     }
 
-    /// How many connections a sender may keep.
+    /// Its name in the configuration; in logs, and in what nodes tell each other of it.
     #[must_use]
-    pub fn connections(&self) -> usize {
+    pub fn name(&self) -> &str {
         match self {
-            // The disk is the bottleneck, and one writer keeps it busy.
-            Self::Outbox(_) => 1,
-            Self::Smtp(relay) => relay.connections(),
+            Self::Outbox(_) => "outbox",
+            Self::Smtp(relay) => &relay.config().name,
+        }
+    }
+
+    /// Its share of the mail, beside those of other relays.
+    #[must_use]
+    pub fn weight(&self) -> Option<u32> {
+        match self {
+            Self::Outbox(_) => None,
+            Self::Smtp(relay) => relay.config().weight,
+        }
+    }
+
+    /// Whether it is for a newsletter that names these relays, or none.
+    #[must_use]
+    pub fn serves(&self, relays: &[String]) -> bool {
+        matches!(self, Self::Outbox(_)) || relays.is_empty() || relays.iter().any(|name| name == self.name())
+    }
+
+    /// Messages of its first days; none when it needs no warming up.
+    #[must_use]
+    pub fn warm_up(&self) -> &[u32] {
+        match self {
+            Self::Outbox(_) => &[],
+            Self::Smtp(relay) => &relay.config().warm_up,
+        }
+    }
+
+    /// How much it takes.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        match self {
+            // The disk is the bottleneck, and one writer keeps it busy; nobody minds a writer that rests.
+            Self::Outbox(_) => Limits { connections: 1, messages: u32::MAX, idle: Duration::MAX, spacing: None },
+            Self::Smtp(relay) => {
+                let config::Smtp { connections, messages, idle, rate, .. } = *relay.config();
+                Limits { connections, messages, idle, spacing: rate.map(Rate::spacing) }
+            }
         }
     }
 
@@ -150,13 +223,22 @@ impl Transport {
 impl Connection {
     /// Sends `content` for the envelope that the last round announced as [`Announced::Ready`], and announces `next`.
     ///
-    /// With PIPELINING both go out in one write and cost one round trip. `content` is a whole message, not dot-stuffed.
+    /// With PIPELINING both go out in one write and cost one round trip. `content` is a whole message.
     /// A caller that has announced an envelope must send its content in the next round, or drop the connection; anything
     /// else sends nothing and breaks it. Dropping this future half-way breaks it too.
-    pub async fn round(&mut self, content: Option<&[u8]>, next: Option<&Envelope>) -> Round {
+    pub async fn round(&mut self, content: Option<&Content>, next: Option<&Envelope>) -> Round {
         match self {
             Self::Outbox(connection) => connection.round(content, next).await,
             Self::Smtp(connection) => connection.round(content, next).await,
+        }
+    }
+
+    /// What the answer to a content is about: the relay, or with LMTP the recipient's mailbox.
+    #[must_use]
+    pub fn answers_for(&self) -> Phase {
+        match self {
+            Self::Outbox(_) => Phase::Content,
+            Self::Smtp(connection) => connection.answers_for(),
         }
     }
 
@@ -169,6 +251,13 @@ impl Connection {
 }
 
 impl Round {
+    /// Whether the relay said that it has too much to do (421, RFC 5321 section 3.8).
+    #[must_use]
+    pub fn says_busy(&self) -> bool {
+        let content = self.content.as_ref().is_some_and(|reply| reply.code == 421);
+        content || matches!(&self.envelope, Some(Announced::Refused { reply, .. }) if reply.code == 421)
+    }
+
     /// The content never left: a reply of our own says so, because nothing is in doubt.
     fn not_sent(code: u16, enhanced: &str, error: TransportError) -> Self {
         let reply = Reply::new(code, &format!("{enhanced} not sent: {error}"));

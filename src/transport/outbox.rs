@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, Utc};
 
-use super::{Announced, Envelope, Round, TransportError, fit};
+use super::{Announced, Content, Envelope, Round, TransportError};
 use crate::delivery::Reply;
 
 /// Characters of the Message-ID in a file name: 80 bits of a hash.
@@ -81,12 +81,12 @@ impl Outbox {
     }
 
     /// Writes a mail and returns its name.
-    async fn write(&self, content: &[u8]) -> Result<String, TransportError> {
-        let text = fit::check(content).map_err(TransportError::Unfit)?;
+    async fn write(&self, content: &Content) -> Result<String, TransportError> {
+        let text = content.0.as_str();
         let name = name_of(text).ok_or_else(|| {
             TransportError::Unfit("it has no Date and Message-ID of ours, from which its file name is made".to_owned())
         })?;
-        let (directory, file, bytes) = (self.directory.clone(), name.clone(), content.to_vec());
+        let (directory, file, bytes) = (self.directory.clone(), name.clone(), text.as_bytes().to_vec());
         let written = tokio::task::spawn_blocking(move || write(&directory, &file, &bytes)).await;
         match written.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
             Ok(()) => Ok(name),
@@ -96,7 +96,7 @@ impl Outbox {
 }
 
 impl Connection {
-    pub(super) async fn round(&mut self, content: Option<&[u8]>, next: Option<&Envelope>) -> Round {
+    pub(super) async fn round(&mut self, content: Option<&Content>, next: Option<&Envelope>) -> Round {
         let mut round = Round::default();
         if std::mem::take(&mut self.announced) != content.is_some() {
             let why = "this round has content that was not announced, or lacks what was; nothing was written";

@@ -11,7 +11,7 @@ use tidings::chance::Chance;
 use tidings::clock::Clock;
 use tidings::config;
 use tidings::http;
-use tidings::sender::{SendError, Tick};
+use tidings::sender::{Lane, SendError, Tick};
 use tidings::store::MailingView;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -117,12 +117,18 @@ impl TestApp {
 
     /// A fresh install with more lines for its configuration file; `{issues}` in them is the path of the issues.
     pub async fn start_with(backend: Backend, extra: &str) -> Option<Self> {
+        let database = match backend {
+            Backend::Sqlite => None,
+            Backend::Postgres => Some(postgres::fresh_database("").await?),
+        };
+        Some(Self::start_on(database, extra).await)
+    }
+
+    /// The same on a database of the test's choice; without one, on a file.
+    pub async fn start_on(database: Option<String>, extra: &str) -> Self {
         let directory = TempDir::new().unwrap();
         std::fs::create_dir(directory.path().join("issues")).unwrap();
-        let database = match backend {
-            Backend::Sqlite => format!("sqlite:{}", directory.path().join("tidings.db").display()),
-            Backend::Postgres => postgres::fresh_database("").await?,
-        };
+        let database = database.unwrap_or_else(|| format!("sqlite:{}", directory.path().join("tidings.db").display()));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let mut app = Self {
@@ -137,7 +143,7 @@ impl TestApp {
         };
         app.write_config();
         app.run(listener).await;
-        Some(app)
+        app
     }
 
     /// An install that nothing runs yet: for the real program, which will listen at `url`. Its source is looked at each second.
@@ -266,12 +272,15 @@ cron = "0 9 * * 1"
     pub async fn send(&self) {
         let (_keep, stop) = watch::channel(false);
         let sender = self.app().sender(stop).unwrap();
-        for troubles in 0.. {
-            assert!(troubles < 100, "the relay never works");
-            match sender.tick().await {
-                Ok(Tick::Idle) => break,
-                Ok(Tick::Worked { .. }) | Err(SendError::Relay(_)) => {}
-                Err(error) => panic!("{error}"),
+        for lane in [Lane::Confirmations, Lane::Digests] {
+            for troubles in 0.. {
+                assert!(troubles < 100, "the relay never works");
+                match sender.tick(lane).await {
+                    Ok(Tick::Idle) => break,
+                    Ok(Tick::Worked { .. }) | Err(SendError::Relay(_)) => {}
+                    Ok(Tick::Waits) => self.advance(Duration::from_secs(31)),
+                    Err(error) => panic!("{error}"),
+                }
             }
         }
         self.app().housekeeper().tick(self.clock.now()).await.unwrap();
@@ -295,6 +304,11 @@ cron = "0 9 * * 1"
 
     pub async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         answer(client().post(self.absolute(path)).form(form)).await
+    }
+
+    /// A POST as a browser makes it for a page of another site.
+    pub async fn post_from(&self, origin: &str, path: &str) -> Answer {
+        answer(client().post(self.absolute(path)).header("Origin", origin)).await
     }
 
     fn absolute(&self, path: &str) -> String {

@@ -9,9 +9,9 @@ mod browsing;
 mod command_line;
 mod content;
 mod delivery;
+mod engine;
 mod feeds;
 mod harness;
-mod kill;
 mod mail_programs;
 mod malicious;
 mod pages;
@@ -31,10 +31,14 @@ mod websub;
 
 #[path = "../support/browser.rs"]
 mod browser;
+#[path = "../support/crowd.rs"]
+mod crowd;
 #[path = "../support/postfix.rs"]
 mod postfix;
 #[path = "../support/postgres.rs"]
 mod postgres;
+#[path = "../support/proxy.rs"]
+mod proxy;
 #[path = "../support/sink.rs"]
 mod sink;
 #[path = "../support/smtp.rs"]

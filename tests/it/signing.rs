@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tidings::config;
-use tidings::transport::{Announced, Envelope, Transport};
+use tidings::transport::{Announced, Content, Envelope, Transport};
 use tidings::types::EmailAddress;
 
 use crate::harness::{Backend, TestApp, tidings};
@@ -223,25 +223,16 @@ async fn every_kind_of_message_is_well_formed_and_signed_before_and_after_a_real
 /// Hands the files to Postfix as the sender does.
 async fn relay(app: &TestApp, postfix: &Postfix, files: &[PathBuf]) {
     let mut mail = app.config().mail;
-    mail.transport = config::Transport::Smtp(config::Smtp {
-        host: "127.0.0.1".into(),
-        port: postfix.port,
-        tls: config::Tls::None,
-        login: None,
-        connections: 1,
-        hello: "sender.example".into(),
-        timeout: Duration::from_secs(20),
-    });
-    let mut connection = Transport::new(&mail).connect().await.unwrap();
+    mail.transport = config::Transport::Smtp(vec![crate::transport::relay(postfix.port)]);
+    let mut connection = Transport::all(&mail)[0].connect().await.unwrap();
     for file in files {
-        let bytes = std::fs::read(file).unwrap();
-        let text = std::str::from_utf8(&bytes).unwrap();
+        let text = std::fs::read_to_string(file).unwrap();
         let to = text.split("\r\nTo: ").nth(1).and_then(|rest| rest.split("\r\n").next()).unwrap();
         let address = |text: &str| EmailAddress::parse(text).unwrap();
         let envelope = Envelope { from: address("bounces@news.example"), to: address(to) };
         let round = connection.round(None, Some(&envelope)).await;
         assert_eq!(round.envelope, Some(Announced::Ready), "{round:?}");
-        let round = connection.round(Some(&bytes), None).await;
+        let round = connection.round(Some(&Content::new(text.into_bytes()).unwrap()), None).await;
         assert_eq!(round.content.as_ref().map(|reply| reply.code), Some(250), "{round:?}");
     }
     connection.quit().await;

@@ -1,4 +1,5 @@
-//! A private, real PostgreSQL for tests: one server for a test process, one fresh database for each test.
+//! A private, real PostgreSQL for tests: one server for a test process, one fresh database for each test; and a server of its own for
+//! a test that restarts it.
 //!
 //! It runs as an unprivileged user, listens on a Unix socket only, and does not outlive the process that started it: a shell waits
 //! for the end of a pipe that only this process holds, then stops the server and deletes its directory. That also holds
@@ -16,8 +17,8 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 
-/// The server of this process, with the child whose end of the pipe keeps it alive.
-struct Server {
+/// A server, with the child whose end of the pipe keeps it alive.
+pub struct Server {
     directory: PathBuf,
     _keeper: Child,
 }
@@ -31,19 +32,60 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 /// # Panics
 /// When the server does not start, or is not installed although `TIDINGS_TEST_ALL=1` asks for every test.
 pub async fn fresh_database(options: &str) -> Option<String> {
-    let Some(server) = SERVER.get_or_init(start) else {
+    let Some(server) = SERVER.get_or_init(Server::start) else {
         eprintln!("SKIPPED on PostgreSQL: initdb and postgres are not installed (Debian: apt install postgresql)");
         return None;
     };
-    let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::SeqCst));
-    let mut admin = connect(server).await;
-    let create = format!("CREATE DATABASE {name} {options}");
-    sqlx::raw_sql(AssertSqlSafe(create)).execute(&mut admin).await.expect("a fresh database");
-    admin.close().await.expect("an orderly end");
-    Some(server.url(&name))
+    Some(server.fresh_database(options).await)
 }
 
 impl Server {
+    /// A server of its own; `None` where PostgreSQL is not installed.
+    ///
+    /// # Panics
+    /// See [`fresh_database`].
+    pub fn start() -> Option<Self> {
+        start()
+    }
+
+    /// The URL of a fresh database on it.
+    ///
+    /// # Panics
+    /// When the server does not start.
+    pub async fn fresh_database(&self, options: &str) -> String {
+        let name = format!("test_{}", DATABASES.fetch_add(1, Ordering::SeqCst));
+        self.administer(&format!("CREATE DATABASE {name} {options}")).await;
+        self.url(&name)
+    }
+
+    /// Runs a statement as administrator.
+    ///
+    /// # Panics
+    /// When it fails.
+    pub async fn administer(&self, sql: &str) {
+        let mut admin = connect(self).await;
+        sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))
+            .execute(&mut admin)
+            .await
+            .expect("a statement of the administrator");
+        admin.close().await.expect("an orderly end");
+    }
+
+    /// Ends every session and the server, in a hurry, as an administrator's restart does; it comes back at once.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn restart(&self) {
+        let pid = fs::read_to_string(self.directory.join("data/postmaster.pid")).expect("a running server");
+        let pid = pid.lines().next().expect("its number");
+        assert!(Command::new("kill").args(["-INT", pid]).status().expect("kill starts").success());
+    }
+
+    /// The socket that it listens on.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.join(".s.PGSQL.5432")
+    }
+
     fn url(&self, database: &str) -> String {
         format!("postgres://tidings@localhost/{database}?host={}", self.directory.display())
     }
@@ -85,11 +127,15 @@ fn start() -> Option<Server> {
         server.args(["-c", setting]);
     }
     // $1 is the directory, the rest the server's command line. `cat` ends when this process does, however it ends.
-    // Ctrl-C reaches the whole group, and must not stop the shell before it has cleaned up.
+    // Ctrl-C reaches the whole group, and must not stop the shell before it has cleaned up. A server that was stopped is started again.
     let script = r#"trap "" INT HUP TERM; directory=$1; shift
-        "$@" >"$directory/log" 2>&1 </dev/null & server=$!
+        (until [ -e "$directory/over" ]; do "$@" >>"$directory/log" 2>&1 </dev/null; done) & loop=$!
         cat >/dev/null
-        kill -QUIT "$server"; wait "$server"; rm -rf "$directory""#;
+        touch "$directory/over"
+        while kill -0 "$loop" 2>/dev/null; do
+            kill -QUIT "$(head -n 1 "$directory/data/postmaster.pid")" 2>/dev/null; sleep 0.05
+        done
+        rm -rf "$directory""#;
     let keeper = Command::new("sh")
         .args(["-c", script, "sh"])
         .arg(&directory)

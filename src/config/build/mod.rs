@@ -4,10 +4,11 @@
 mod identity;
 mod mail;
 mod newsletter;
+mod relay;
 
 use std::path::PathBuf;
 
-use super::model::{Database, Mail, Newsletter, Server, WebSub};
+use super::model::{Database, Mail, Newsletter, Server, Transport, WebSub};
 use super::reader::Reader;
 use super::values::{self, Problem};
 use crate::types::Secret;
@@ -31,7 +32,12 @@ pub(super) fn sections(r: &mut Reader<'_>) -> Option<Sections> {
     let mail = mail::mail(r, server.as_ref().map(|server| &server.url));
     let templates = r.may(&["templates.directory"], values::path);
     let data = r.must(&["data.directory"], values::path);
-    let newsletters = newsletter::newsletters(r);
+    // Relays that do not read make no newsletter wrong.
+    let relays: Option<Vec<&str>> = mail.as_ref().map(|mail| match &mail.transport {
+        Transport::Smtp(relays) => relays.iter().map(|relay| relay.name.as_str()).collect(),
+        Transport::Outbox(_) => Vec::new(),
+    });
+    let newsletters = newsletter::newsletters(r, relays.as_deref().filter(|names| !names.is_empty()));
     Some(Sections {
         server: server?,
         websub: websub?,

@@ -20,8 +20,8 @@ const SHORTEST_POLL: Duration = Duration::from_secs(1);
 /// A mail without content takes some kilobytes; less than this would leave nothing of an issue.
 const SMALLEST_HTML: i64 = 20_000;
 
-/// Reads `[newsletters]`.
-pub(super) fn newsletters(r: &mut Reader<'_>) -> Option<Vec<Newsletter>> {
+/// Reads `[newsletters]`. `relays` are the names that `relays` may have, when mail goes to any.
+pub(super) fn newsletters(r: &mut Reader<'_>, relays: Option<&[&str]>) -> Option<Vec<Newsletter>> {
     let names = r.names("newsletters");
     if names.is_empty() {
         if !r.is_broken("newsletters") {
@@ -30,11 +30,11 @@ pub(super) fn newsletters(r: &mut Reader<'_>) -> Option<Vec<Newsletter>> {
         }
         return None;
     }
-    let read: Vec<_> = names.iter().map(|name| newsletter(r, name)).collect();
+    let read: Vec<_> = names.iter().map(|name| newsletter(r, name, relays)).collect();
     read.into_iter().collect()
 }
 
-fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
+fn newsletter(r: &mut Reader<'_>, name: &str, known: Option<&[&str]>) -> Option<Newsletter> {
     let section = format!("newsletters.{name}");
     let own = |key: &str| format!("{section}.{key}");
     // A key of the newsletter, else the same key of [defaults].
@@ -60,6 +60,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
     let reading = reading(r, &section, timezone.unwrap_or(Tz::UTC), language.as_deref());
     let identity = identity(r, &section, from.as_ref());
     let fields = r.list(&[&own("fields"), "defaults.fields"], values::field);
+    let relays = relays(r, &section, known);
     let permalink = permalink(r, &section);
     let source = source(r, &section);
     let pages = pages(r, &section);
@@ -71,6 +72,7 @@ fn newsletter(r: &mut Reader<'_>, name: &str) -> Option<Newsletter> {
         description: description?.unwrap_or_else(|| title.clone()),
         title,
         language: language?,
+        relays: relays?,
         sender: identity.sender,
         reply_to: identity.reply_to,
         return_path: identity.return_path.unwrap_or_else(|| from.address().clone()),
@@ -134,6 +136,20 @@ fn reading(r: &mut Reader<'_>, newsletter: &str, timezone: Tz, language: Option<
     let only = only.into_iter().map(|(key, value)| (key.to_lowercase(), value)).collect();
     let languages = languages(r, newsletter, language);
     Some(Reading { timezone, date_keys: date_keys?, date_sources: date_sources?, only, languages: languages? })
+}
+
+/// Names of relays. While mail goes to the outbox, any will do.
+fn relays(r: &mut Reader<'_>, newsletter: &str, known: Option<&[&str]>) -> Option<Vec<String>> {
+    let own = format!("{newsletter}.relays");
+    let names = r.list(&[&own, "defaults.relays"], values::line)?;
+    let stranger = known.and_then(|known| names.iter().find(|name| !known.contains(&name.as_str())));
+    if let (Some(stranger), Some(found), Some(known)) = (stranger, r.find(&[&own, "defaults.relays"]), known) {
+        let what = format!("names {stranger:?}, which is no relay");
+        let remedy = format!("Relays are {}: write some of them, or [] for all.", known.join(", "));
+        r.refuse(found, Problem::new(&what, None, remedy));
+        return None;
+    }
+    Some(names)
 }
 
 fn languages(r: &mut Reader<'_>, newsletter: &str, own: Option<&str>) -> Option<Languages> {

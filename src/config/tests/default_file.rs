@@ -13,13 +13,14 @@ fn documented() -> (String, BTreeSet<String>) {
         let bare = line.strip_prefix("# ").unwrap_or(line);
         let key = bare.split_once(" = ").map(|(key, _)| key);
         let key = key.filter(|key| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'));
-        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+        let header = bare.strip_prefix('[').and_then(|l| l.strip_suffix(']'));
+        if let Some(name) = header {
             section = name.replace(".example", ".*").replace(".each", ".*").replace(".weekly", ".*");
         }
         if let Some(key) = key {
             keys.insert(format!("{section}.{key}"));
         }
-        text.push_str(if key.is_some() { bare } else { line });
+        text.push_str(if key.is_some() || header.is_some() { bare } else { line });
         text.push('\n');
     }
     (text, keys)
@@ -38,8 +39,9 @@ fn the_default_file_documents_every_key_and_no_other() {
 #[test]
 fn the_values_shown_for_keys_without_a_default_are_good_ones() {
     let (text, _) = documented();
-    // Git and a directory exclude each other; everything else may be set at once.
+    // Git and a directory exclude each other, and so do ways to log in and places of a relay; everything else may be set at once.
     let text = text.replace("directory = \"examples/newsletter\"", "").replace("directory = \"public\"", "");
+    let text = text.replace("token_path = ", "# ").replace("socket = ", "# ");
     let text = text.replace("transport = \"outbox\"", "transport = \"smtp\"");
     let config = with(&text, &[]);
     assert!(matches!(config.newsletters[0].source.place, SourcePlace::Git { .. }));
@@ -61,6 +63,10 @@ fn every_key_commented_out_for_a_newsletter_shows_the_value_it_inherits() {
         ("newsletters.example.pages.content", "defaults.content"),
         ("newsletters.example.pages.without", "defaults.without"),
         ("newsletters.example.cadences.each.grace", "defaults.grace"),
+        ("newsletters.example.relays", "defaults.relays"),
+        ("mail.relays.example.tls", "mail.smtp.tls"),
+        ("mail.relays.example.connections", "mail.smtp.connections"),
+        ("mail.relays.example.timeout", "mail.smtp.timeout"),
     ] {
         assert_eq!(settings.leaves[own].raw, settings.leaves[default].raw, "{own}");
     }

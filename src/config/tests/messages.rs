@@ -174,6 +174,53 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
              as news.example.org, or its address as [192.0.2.1].",
         ),
         (
+            "mail = { transport = \"smtp\", smtp = { tls = \"starttls\" }, relays.smtp.host = \"a.example.org\", \
+             relays.bulk = { weight = 0, username = \"me\" } }",
+            "my.toml:1:66: mail.relays.smtp: a relay cannot have this name. Give it another name; that one means the relay of \
+             [mail.smtp].\n\
+             my.toml:1:102: mail.relays.bulk.host: the key is missing. Write host = \"smtp.example.org\" in \
+             [mail.relays.bulk].\n\
+             my.toml:1:120: mail.relays.bulk.weight: 0 is not in 1-1000000. Write a whole number in that range.\n\
+             my.toml:1:134: mail.relays.bulk.username: \"me\" has no password. Set \
+             TIDINGS_MAIL__RELAYS__BULK__PASSWORD_FILE to a file that holds it, or remove the user.",
+        ),
+        (
+            "mail = { transport = \"smtp\", smtp.host = \"a.example.org\", relays.bulk.host = \"b.example.org\" }\n\
+             defaults.relays = [\"bulk\", \"smpt\"]",
+            "my.toml:2:19: defaults.relays: [\"bulk\", \"smpt\"] names \"smpt\", which is no relay. Relays are smtp, bulk: \
+             write some of them, or [] for all.",
+        ),
+        (
+            "mail.smtp = { host = \"a.example.org\", warm_up = [200, 0] }",
+            "my.toml:1:49: mail.smtp.warm_up: [\"200\", \"0\"] has \"0\", which is no number of messages. Write one number for \
+             each day: [200, 400, 800].",
+        ),
+        (
+            "mail.smtp = { host = \"a.example.org\", warm_up = [\"200\"] }",
+            "my.toml:1:49: mail.smtp.warm_up: this must be a list of whole numbers, not an array. Write it as in warm_up = \
+             [200, 400, 800].",
+        ),
+        (
+            "mail.smtp = { socket = \"/run/lmtp\", host = \"a.example.org\", username = \"me\", password = \"hunter2\", \
+             token_path = \"/run/token\" }",
+            "my.toml:1:44: mail.smtp.host: \"a.example.org\" stands beside a socket. Remove one of the two; a socket is on \
+             this machine.\n\
+             my.toml:1:113: mail.smtp.token_path: \"/run/token\" stands beside a password. Remove one of the two.",
+        ),
+        (
+            "mail.domains.ms = { domains = [\"Outlook.com\", \"live.com\"], rate = \"5/s\" }\n\
+             mail.domains.other = { domains = [\"outlook.com\"], rate = \"5/s\" }\nmail.domains.none = { domains = [] }",
+            "my.toml:3:14: mail.domains.none.rate: the key is missing. Write rate = \"5/s\" in [mail.domains.none].\n\
+             my.toml:3:33: mail.domains.none.domains: [] names no domain. Write it as in domains = [\"outlook.com\", \
+             \"hotmail.com\"].",
+        ),
+        (
+            "mail.domains.ms = { domains = [\"Outlook.com\", \"live.com\"], rate = \"5/s\" }\n\
+             mail.domains.other = { domains = [\"outlook.com\"], rate = \"5/s\" }",
+            "my.toml:2:34: mail.domains.other.domains: [\"outlook.com\"] has outlook.com, which stands in ms too. Name a domain \
+             once: one rate holds for it.",
+        ),
+        (
             "defaults.include = []",
             "my.toml:1:20: defaults.include: [] selects no file. Write it as in include = [\"**/*.md\"].",
         ),

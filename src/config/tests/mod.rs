@@ -112,8 +112,10 @@ fn every_key_can_come_from_the_environment() {
     assert_eq!(news.source.exclude, ["{a,b}/*"]);
     assert_eq!(news.cadences[0].schedule.expression(), "@daily");
     let Transport::Smtp(smtp) = &config.mail.transport else { panic!("not SMTP") };
+    let smtp = &smtp[0];
     assert_eq!((smtp.port, smtp.connections, smtp.hello.as_str()), (465, 7, "example.org"));
-    assert_eq!(smtp.login.as_ref().map(|(user, password)| (user.as_str(), password.expose())), Some(("me", "hunter2")));
+    let Some(Login::Password { user, password }) = &smtp.login else { panic!("{:?}", smtp.login) };
+    assert_eq!((user.as_str(), password.expose()), ("me", "hunter2"));
 }
 
 #[test]
@@ -130,10 +132,14 @@ fn the_named_file_wins_over_the_variable_and_the_variable_over_the_usual_file() 
 
 #[test]
 fn an_emptied_variable_is_as_good_as_none_or_an_error_that_says_so() {
+    let text = format!(
+        "mail.relays.bulk.host = \"b.example.org\"\nmail.domains.ms = {{ domains = [\"live.com\"], rate = \"5/s\" }}\n{MINIMAL}"
+    );
     for key in KEYS {
         let path = key.path.replace("newsletters.*", "newsletters.news").replace("cadences.*", "cadences.weekly");
+        let path = path.replace("relays.*", "relays.bulk").replace("domains.*", "domains.ms");
         let name = format!("TIDINGS_{}", path.replace('.', "__").to_uppercase());
-        match parse(Some(("my.toml", MINIMAL)), &variables(&[(&name, "")])) {
+        match parse(Some(("my.toml", &text)), &variables(&[(&name, "")])) {
             Ok(config) => drop(with(&config.effective(), &[])),
             Err(errors) => {
                 let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
@@ -193,4 +199,35 @@ fn a_value_knows_where_it_was_set() {
     assert_eq!(origin("server.url").as_deref(), Some("TIDINGS_SERVER__URL"));
     assert_eq!(origin("server.public").as_deref(), Some("the default configuration"));
     assert_eq!(origin("mail.smtp.host"), None);
+}
+
+#[test]
+fn relays_inherit_how_mail_is_handed_over_and_never_who_we_are() {
+    let text = format!(
+        "[mail]\ntransport = \"smtp\"\n[mail.smtp]\nhost = \"a.example.org\"\nusername = \"me\"\npassword = \"hunter2\"\n\
+         connections = 9\ntls = \"implicit\"\n[mail.relays.bulk]\nhost = \"b.example.org\"\nweight = 3\n\
+         [mail.relays.local]\nsocket = \"/run/lmtp\"\nprotocol = \"lmtp\"\nconnections = 2\n{}",
+        MINIMAL.replace("source.directory", "relays = [\"bulk\"]\nsource.directory")
+    );
+    let config = with(&text, &[]);
+    let Transport::Smtp(relays) = &config.mail.transport else { panic!("{:?}", config.mail.transport) };
+    let seen: Vec<_> = relays
+        .iter()
+        .map(|relay| {
+            (relay.name.as_str(), relay.port, relay.connections, relay.weight, relay.login.is_some(), relay.tls)
+        })
+        .collect();
+    assert_eq!(
+        seen,
+        [
+            ("smtp", 465, 9, None, true, Tls::Implicit),
+            ("bulk", 465, 9, Some(3), false, Tls::Implicit),
+            ("local", 24, 2, None, false, Tls::None),
+        ]
+    );
+    assert_eq!((relays[2].socket.is_some(), relays[2].protocol), (true, Protocol::Lmtp));
+    assert_eq!(config.newsletters[0].relays, ["bulk"]);
+    // What is printed is read back as the same.
+    let again = parse(Some(("again.toml", &config.effective().replace("***", "x"))), &[]).unwrap();
+    assert_eq!(again.effective().lines().count(), config.effective().lines().count());
 }

@@ -12,6 +12,7 @@ pub(super) use places::{
 };
 
 use super::schema::nearest;
+use crate::delivery::rate::Rate;
 use crate::issue::{DateSource, permalink};
 use crate::renderer::Cut;
 use crate::schedule::{Schedule, ScheduleError};
@@ -100,6 +101,11 @@ pub(super) fn mailbox(text: &str) -> Result<Mailbox, Problem> {
     address(mailbox.address().expose()).map(|_| mailbox)
 }
 
+/// A rate.
+pub(super) fn rate(text: &str) -> Result<Rate, Problem> {
+    Rate::parse(text).map_err(|error| Problem::new("is not a rate", error.to_string(), "Write it as in 5000/h."))
+}
+
 /// An address of ours.
 pub(super) fn address(text: &str) -> Result<EmailAddress, Problem> {
     let remedy = "Write it as news@example.org.";
@@ -130,6 +136,14 @@ pub(super) fn field(text: &str) -> Result<FieldName, Problem> {
             Err(Problem::new("is not the name of a field", None, remedy))
         }
     }
+}
+
+/// Messages of one day.
+pub(super) fn day(text: &str) -> Result<u32, Problem> {
+    let number = text.parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| {
+        Problem::new("is no number of messages", None, "Write one number for each day: [200, 400, 800].")
+    })
 }
 
 /// A text for headers and headings.

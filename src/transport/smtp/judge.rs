@@ -1,35 +1,38 @@
 //! What the replies of one round mean together. Pure: replies in, [`Round`] out.
 //!
 //! Replies carry no number, so one reply too many or too few would give a message the answer to another. The
-//! 354 that only DATA has keeps the count: where it is missing or misplaced, nothing of the round is believed.
+//! 354 that only DATA has keeps the count: where it is missing or misplaced, nothing of the round is believed. BDAT has no
+//! such mark, which is why it is an option for relays that are known to count right.
 
 use super::super::{Announced, Round, TransportError};
 use crate::delivery::{Phase, Reply};
 
-/// Judges the replies of a round, in the order of their commands, and the error that cut them short, if any.
-pub(super) fn judge(answers: Vec<(Phase, Reply)>, cut_short: Option<TransportError>) -> Round {
+/// Judges the replies of a round, in the order of their commands, and the error that cut them short, if any. With `chunking` an
+/// envelope ends with RCPT, else with DATA.
+pub(super) fn judge(chunking: bool, answers: Vec<(Phase, Reply)>, cut_short: Option<TransportError>) -> Round {
     if let Some((phase, reply)) = answers.iter().find(|(phase, reply)| !is_possible(*phase, reply.code)) {
         let broken = TransportError::Protocol(format!("{phase:?} was answered with {} {}", reply.code, reply.text));
         return Round { broken: Some(broken), ..Round::default() };
     }
     let closing = answers.iter().find(|(_, reply)| reply.code == 421);
     let closing = closing.map(|(_, reply)| TransportError::Lost(format!("the relay closes it: 421 {}", reply.text)));
-    let ready = answers.iter().any(|(_, reply)| reply.code == 354);
+    let last = if chunking { Phase::Recipient } else { Phase::Data };
+    let ready = answers.iter().any(|(phase, reply)| *phase == last && reply.code < 400);
     let mut round = Round { broken: cut_short.or(closing), ..Round::default() };
     for (phase, reply) in answers {
-        if phase == Phase::Content {
+        if matches!(phase, Phase::Content | Phase::Mailbox) {
             round.content = Some(reply);
         } else if reply.code >= 400 && round.envelope.is_none() {
             // The first refusal is the reason; the others follow from it.
             round.envelope = Some(Announced::Refused { phase, reply });
         }
     }
-    if ready && round.envelope.is_some() {
+    if ready && !chunking && round.envelope.is_some() {
         // RFC 2920 section 3.1 lets us end this transaction with a lone dot. That would be an empty mail to whomever the
         // relay believes it has as recipient; a new connection costs less than that risk.
         let why = "DATA was answered with 354 although no recipient was accepted".to_owned();
         round.broken.get_or_insert(TransportError::Protocol(why));
-    } else if ready {
+    } else if ready && round.envelope.is_none() {
         round.envelope = Some(Announced::Ready);
     }
     round
@@ -41,7 +44,7 @@ fn is_possible(phase: Phase, code: u16) -> bool {
         _ if (400..=599).contains(&code) => true,
         Phase::Recipient => matches!(code, 250..=252),
         Phase::Data => code == 354,
-        Phase::Connect | Phase::Mail | Phase::Content => code == 250,
+        Phase::Connect | Phase::Mail | Phase::Content | Phase::Mailbox => code == 250,
     }
 }
 
@@ -52,15 +55,38 @@ mod tests {
     const ALL: [Phase; 4] = [Phase::Content, Phase::Mail, Phase::Recipient, Phase::Data];
 
     /// What a round comes to: content code, envelope, whether it broke.
-    fn judged(codes: &[u16], cut_short: bool) -> (Option<u16>, String, bool) {
-        let answers = ALL.iter().zip(codes).map(|(phase, code)| (*phase, Reply::new(*code, ""))).collect();
-        let round = judge(answers, cut_short.then(|| TransportError::Lost(String::new())));
+    type Judged = (Option<u16>, String, bool);
+
+    fn judged_as(chunking: bool, phases: &[Phase], codes: &[u16], cut_short: bool) -> Judged {
+        let answers = phases.iter().zip(codes).map(|(phase, code)| (*phase, Reply::new(*code, ""))).collect();
+        let round = judge(chunking, answers, cut_short.then(|| TransportError::Lost(String::new())));
         let envelope = match round.envelope {
             None => "none".to_owned(),
             Some(Announced::Ready) => "ready".to_owned(),
             Some(Announced::Refused { phase, reply }) => format!("{phase:?} {}", reply.code),
         };
         (round.content.map(|reply| reply.code), envelope, round.broken.is_some())
+    }
+
+    fn judged(codes: &[u16], cut_short: bool) -> Judged {
+        judged_as(false, &ALL, codes, cut_short)
+    }
+
+    #[test]
+    fn with_bdat_an_envelope_is_ready_when_its_recipient_is_accepted() {
+        use Phase::{Connect, Content, Mail, Recipient};
+        for (codes, content, envelope, broken) in [
+            (&[250, 250, 250, 250][..], Some(250), "ready", false),
+            (&[552, 250, 250, 250], Some(552), "ready", false),
+            (&[250, 250, 250, 550], Some(250), "Recipient 550", false),
+            (&[250, 250, 450, 503], Some(250), "Mail 450", false),
+            (&[250, 250, 550, 250], Some(250), "Mail 550", false),
+            (&[250, 250, 250, 354], None, "none", true),
+            (&[250, 421], Some(250), "Connect 421", true),
+        ] {
+            let judged = judged_as(true, &[Content, Connect, Mail, Recipient], codes, false);
+            assert_eq!(judged, (content, envelope.to_owned(), broken), "{codes:?}");
+        }
     }
 
     #[test]

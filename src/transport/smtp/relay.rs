@@ -1,29 +1,29 @@
-//! Opens sessions: address, TCP without delay, TLS, EHLO, AUTH. No silent downgrade: what the configuration asks for is
-//! there, or there is no session and nothing was said.
+//! Opens sessions: address, TCP without delay or a socket, TLS, EHLO or LHLO. No silent downgrade: what the configuration
+//! asks for is there, or there is no session and nothing was said.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
 use rustls_platform_verifier::BuilderVerifierExt;
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{self, ClientConfig};
 
 use super::super::TransportError;
-use super::session::{Connection, Offers, answer, within};
+use super::deadline::{self, within};
+use super::session::{Connection, Manner, answer};
 use super::wire::Wire;
-use crate::config::{Smtp, Tls};
-use crate::delivery::Phase;
+use crate::config::{Protocol, Smtp, Tls};
+use crate::delivery::{Phase, Reply};
 
 /// A relay: where it is, and what we demand of a session with it.
 #[derive(Clone, Debug)]
 pub struct Relay {
-    config: Smtp,
+    pub(super) config: Arc<Smtp>,
     /// Made when first needed; reads the system's certificates once.
     tls: Arc<OnceLock<Arc<ClientConfig>>>,
 }
@@ -32,30 +32,40 @@ impl Relay {
     /// A relay as configured. Nothing is opened.
     #[must_use]
     pub fn new(config: &Smtp) -> Self {
-        Self { config: config.clone(), tls: Arc::default() }
+        Self { config: Arc::new(config.clone()), tls: Arc::default() }
     }
 
-    pub(in super::super) fn connections(&self) -> usize {
-        self.config.connections
+    pub(in super::super) fn config(&self) -> &Smtp {
+        &self.config
     }
 
     /// A session ready for MAIL.
     pub(in super::super) async fn connect(&self) -> Result<Connection, TransportError> {
-        let tcp = self.tcp().await?;
-        let mut smtp = match self.config.tls {
-            Tls::None => self.greeted(Wire::plain(tcp)).await?,
-            Tls::Implicit => self.greeted(Wire::tls(self.handshake(tcp).await?)).await?,
-            Tls::Starttls => self.starttls(tcp).await?,
+        let mut smtp = if let Some(path) = &self.config.socket {
+            let stream = within(self.limit(deadline::CONNECT), Phase::Connect, UnixStream::connect(path)).await?;
+            self.greeted(Wire::unix(stream.map_err(|error| self.failed(error))?)).await?
+        } else {
+            let tcp = self.tcp().await?;
+            match self.config.tls {
+                Tls::None => self.greeted(Wire::plain(tcp)).await?,
+                Tls::Implicit => self.greeted(Wire::tls(self.handshake(tcp).await?)).await?,
+                Tls::Starttls => self.starttls(tcp).await?,
+            }
         };
-        let offers = self.offers(&mut smtp).await?;
+        let manner = self.manner(&mut smtp).await?;
         self.log_in(&mut smtp).await?;
-        Ok(Connection::new(smtp, offers, self.config.timeout))
+        Ok(Connection::new(smtp, manner))
+    }
+
+    /// A deadline of RFC 5321, or the configured one when that is sooner.
+    fn limit(&self, usual: std::time::Duration) -> std::time::Duration {
+        usual.min(self.config.timeout)
     }
 
     /// Tries each address of the host in turn.
     async fn tcp(&self) -> Result<TcpStream, TransportError> {
-        let Smtp { host, port, timeout, .. } = &self.config;
-        let found = within(*timeout, Phase::Connect, lookup_host((host.as_str(), *port))).await?;
+        let Smtp { host, port, .. } = &*self.config;
+        let found = within(self.limit(deadline::CONNECT), Phase::Connect, lookup_host((host.as_str(), *port))).await?;
         let mut failure = self.failed("the name has no address");
         for address in found.map_err(|error| self.failed(error))? {
             match self.tcp_to(address).await {
@@ -69,22 +79,23 @@ impl Relay {
     async fn tcp_to(&self, address: SocketAddr) -> Result<TcpStream, TransportError> {
         if self.config.tls == Tls::None && !address.ip().to_canonical().is_loopback() {
             return Err(self.failed(format!(
-                "{} is not a loopback address, and mail leaves this machine only over TLS: set mail.smtp.tls",
+                "{} is not a loopback address, and mail leaves this machine only over TLS: set `tls` of the relay",
                 address.ip()
             )));
         }
-        let stream = within(self.config.timeout, Phase::Connect, TcpStream::connect(address)).await?;
+        let stream = within(self.limit(deadline::CONNECT), Phase::Connect, TcpStream::connect(address)).await?;
         let stream = stream.map_err(|error| self.failed(error))?;
         // A round's last packet must not wait for the acknowledgement of the one before: 40 ms a mail.
         stream.set_nodelay(true).map_err(|error| self.failed(error))?;
         Ok(stream)
     }
 
-    /// Reads the greeting and says EHLO.
+    /// Reads the greeting and says EHLO or LHLO.
     async fn greeted(&self, wire: Wire) -> Result<AsyncSmtpConnection, TransportError> {
         let hello = ClientId::Domain(self.config.hello.clone());
+        let wire = wire.greeting_as(self.config.protocol);
         let session = AsyncSmtpConnection::connect_with_transport(Box::new(wire), &hello);
-        match within(self.config.timeout, Phase::Connect, session).await? {
+        match within(self.limit(deadline::GREETING), Phase::Connect, session).await? {
             Ok(session) => Ok(session),
             Err(error) => Err(self.unfinished(answer(Err(error)).map(|reply| self.refused(reply)))),
         }
@@ -107,7 +118,7 @@ impl Relay {
         let failed = |error: &dyn std::fmt::Display| self.failed(format!("TLS failed: {error}"));
         let name = ServerName::try_from(self.config.host.clone()).map_err(|error| failed(&error))?;
         let connector = TlsConnector::from(self.tls_config().map_err(|error| failed(&error))?);
-        let stream = within(self.config.timeout, Phase::Connect, connector.connect(name, tcp)).await?;
+        let stream = within(self.limit(deadline::CONNECT), Phase::Connect, connector.connect(name, tcp)).await?;
         stream.map_err(|error| failed(&error))
     }
 
@@ -123,34 +134,32 @@ impl Relay {
         Ok(self.tls.get_or_init(|| Arc::new(config)).clone())
     }
 
-    /// What is offered. lettre forgets extensions that it does not use, so EHLO is said once more.
-    async fn offers(&self, smtp: &mut AsyncSmtpConnection) -> Result<Offers, TransportError> {
-        let lines = self.demand(smtp, &format!("EHLO {}\r\n", self.config.hello), 250).await?;
-        let offers = |keyword: &str| lines.iter().skip(1).any(|line| line.trim().eq_ignore_ascii_case(keyword));
-        Ok(Offers { pipelining: offers("PIPELINING"), smtputf8: offers("SMTPUTF8") })
-    }
-
-    async fn log_in(&self, smtp: &mut AsyncSmtpConnection) -> Result<(), TransportError> {
-        let Some((user, password)) = &self.config.login else { return Ok(()) };
-        if smtp.server_info().get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {
-            return Err(self.failed("it offers neither AUTH PLAIN nor AUTH LOGIN, and a login is configured"));
-        }
-        let credentials = Credentials::new(user.clone(), password.expose().to_owned());
-        let result = within(self.config.timeout, Phase::Connect, smtp.auth(DEFAULT_MECHANISMS, &credentials)).await?;
-        match answer(result) {
-            Ok(reply) if reply.code == 235 => Ok(()),
-            other => Err(self.unfinished(other.map(|reply| self.refused(reply)))),
-        }
+    /// How we may speak with it: PIPELINING, CHUNKING, SMTPUTF8. lettre forgets extensions that it does not use, so EHLO is said once more.
+    async fn manner(&self, smtp: &mut AsyncSmtpConnection) -> Result<Manner, TransportError> {
+        let Smtp { protocol, hello, chunking, timeout, .. } = &*self.config;
+        let verb = match protocol {
+            Protocol::Smtp => "EHLO",
+            Protocol::Lmtp => "LHLO",
+        };
+        let offers = self.demand(smtp, &format!("{verb} {hello}\r\n"), 250).await?;
+        let offered = |word: &str| offers.iter().skip(1).any(|line| line.trim().eq_ignore_ascii_case(word));
+        Ok(Manner {
+            pipelining: offered("PIPELINING"),
+            chunking: *chunking && offered("CHUNKING"),
+            smtputf8: offered("SMTPUTF8"),
+            protocol: *protocol,
+            timeout: *timeout,
+        })
     }
 
     /// Says a command and insists on its reply, whose lines it returns.
-    async fn demand(
+    pub(super) async fn demand(
         &self,
         smtp: &mut AsyncSmtpConnection,
         command: &str,
         code: u16,
     ) -> Result<Vec<String>, TransportError> {
-        let result = within(self.config.timeout, Phase::Connect, smtp.command(command)).await?;
+        let result = within(self.limit(deadline::COMMAND), Phase::Connect, smtp.command(command)).await?;
         match result {
             Ok(response) if response.has_code(code) => Ok(response.message().map(str::to_owned).collect()),
             other => Err(self.unfinished(answer(other).map(|reply| self.refused(reply)))),
@@ -158,19 +167,22 @@ impl Relay {
     }
 
     fn name(&self) -> String {
-        format!("{}:{}", self.config.host, self.config.port)
+        match &self.config.socket {
+            Some(path) => path.display().to_string(),
+            None => format!("{}:{}", self.config.host, self.config.port),
+        }
     }
 
-    fn failed(&self, why: impl ToString) -> TransportError {
+    pub(super) fn failed(&self, why: impl ToString) -> TransportError {
         TransportError::Connect { relay: self.name(), why: why.to_string() }
     }
 
-    fn refused(&self, reply: crate::delivery::Reply) -> TransportError {
+    pub(super) fn refused(&self, reply: Reply) -> TransportError {
         TransportError::Refused { relay: self.name(), reply }
     }
 
     /// The error of a session that did not come about: a refusal, or a connection that went away before it was one.
-    fn unfinished(&self, error: Result<TransportError, TransportError>) -> TransportError {
+    pub(super) fn unfinished(&self, error: Result<TransportError, TransportError>) -> TransportError {
         match error {
             Err(TransportError::Lost(why)) => self.failed(format!("the connection was lost: {why}")),
             Ok(error) | Err(error) => error,

@@ -9,37 +9,49 @@ use std::time::Duration;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::response::Response;
 
-use super::super::{Announced, Envelope, Round, TransportError, fit};
+use super::super::{Announced, Content, Envelope, Round, TransportError, fit};
+use super::deadline::{self, within};
 use super::judge::judge;
+use crate::config::Protocol;
 use crate::delivery::{Phase, Reply};
 
-/// RFC 5321 section 4.5.3.2.6. A shorter wait makes duplicates: the relay may have the message already.
-const FINAL_DOT: Duration = Duration::from_secs(600);
-/// A goodbye is a courtesy.
-const QUIT: Duration = Duration::from_secs(1);
-
-/// An open SMTP session.
-pub struct Connection {
-    smtp: AsyncSmtpConnection,
-    offers: Offers,
-    timeout: Duration,
-    state: State,
+/// How a session speaks: what the relay offers and we want.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Manner {
+    /// Commands in groups (RFC 2920).
+    pub pipelining: bool,
+    /// Contents by BDAT (RFC 3030).
+    pub chunking: bool,
+    /// Addresses that are not ASCII (RFC 6531).
+    pub smtputf8: bool,
+    pub protocol: Protocol,
+    /// The configured limit of every wait.
+    pub timeout: Duration,
 }
 
-/// What the relay's EHLO offers, of what we use.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Offers {
-    /// RFC 2920.
-    pub pipelining: bool,
-    /// RFC 6531.
-    pub smtputf8: bool,
+impl Manner {
+    /// What the answer to a content is about. A transaction of ours has one recipient, so LMTP's replies, one for each
+    /// recipient (RFC 2033 section 4.2), are one.
+    fn content(self) -> Phase {
+        match self.protocol {
+            Protocol::Smtp => Phase::Content,
+            Protocol::Lmtp => Phase::Mailbox,
+        }
+    }
+}
+
+/// An open SMTP or LMTP session.
+pub struct Connection {
+    smtp: AsyncSmtpConnection,
+    manner: Manner,
+    state: State,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Between transactions.
     Idle,
-    /// The relay said 354 and takes whatever comes for content.
+    /// The relay waits for a content; after 354 it takes whatever comes for one.
     Announced,
     /// A round is under way, or was never finished.
     Broken,
@@ -53,16 +65,21 @@ struct Steps {
 }
 
 impl Steps {
-    /// # Errors
-    /// Why the content is not fit for the wire.
-    fn new(content: Option<&[u8]>, next: Option<&Envelope>) -> Result<Self, String> {
+    fn new(manner: Manner, content: Option<&Content>, next: Option<&Envelope>) -> Self {
         let mut steps = Self::default();
-        if let Some(content) = content {
-            fit::stuff(fit::check(content)?, &mut steps.text);
-            steps.end(Phase::Content);
+        if let Some(Content(text)) = content {
+            if manner.chunking {
+                steps.text = format!("BDAT {} LAST\r\n{text}", text.len());
+            } else {
+                fit::stuff(text, &mut steps.text);
+            }
+            steps.end(manner.content());
         }
         if let Some(Envelope { from, to }) = next {
+            // What a failed BDAT leaves behind is not defined (RFC 3030 section 2); nobody refuses RSET.
+            let reset = if manner.chunking && content.is_some() { "RSET\r\n" } else { "" };
             for (phase, command) in [
+                (Phase::Connect, reset.to_owned()),
                 (
                     Phase::Mail,
                     format!("MAIL FROM:<{}>{}\r\n", from.expose(), if to.is_ascii() { "" } else { " SMTPUTF8" }),
@@ -70,11 +87,15 @@ impl Steps {
                 (Phase::Recipient, format!("RCPT TO:<{}>\r\n", to.expose())),
                 (Phase::Data, "DATA\r\n".to_owned()),
             ] {
+                // BDAT needs no leave: its content follows when `handed` is durable.
+                if command.is_empty() || (phase == Phase::Data && manner.chunking) {
+                    continue;
+                }
                 steps.text.push_str(&command);
                 steps.end(phase);
             }
         }
-        Ok(steps)
+        steps
     }
 
     fn end(&mut self, phase: Phase) {
@@ -84,17 +105,17 @@ impl Steps {
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Connection({:?}, {:?})", self.state, self.offers)
+        write!(f, "Connection({:?}, {:?})", self.state, self.manner)
     }
 }
 
 impl Connection {
     /// A session that is past EHLO, TLS and AUTH.
-    pub(super) fn new(smtp: AsyncSmtpConnection, offers: Offers, timeout: Duration) -> Self {
-        Self { smtp, offers, timeout, state: State::Idle }
+    pub(super) fn new(smtp: AsyncSmtpConnection, manner: Manner) -> Self {
+        Self { smtp, manner, state: State::Idle }
     }
 
-    pub(in super::super) async fn round(&mut self, content: Option<&[u8]>, next: Option<&Envelope>) -> Round {
+    pub(in super::super) async fn round(&mut self, content: Option<&Content>, next: Option<&Envelope>) -> Round {
         let state = std::mem::replace(&mut self.state, State::Broken);
         let expected = match state {
             State::Idle => content.is_none(),
@@ -106,19 +127,16 @@ impl Connection {
             return Round { broken: Some(TransportError::Lost(why)), ..Round::default() };
         }
         // An envelope that this relay cannot carry is never said: the answer to it is ours, and the others go on.
-        let impossible = next.filter(|next| !self.offers.smtputf8 && !next.to.is_ascii());
+        let impossible = next.filter(|next| !self.manner.smtputf8 && !next.to.is_ascii());
         let next = if impossible.is_some() { None } else { next };
         if content.is_none() && impossible.is_some() {
             self.state = state;
             return Round { envelope: Some(no_smtputf8()), ..Round::default() };
         }
-        let steps = match Steps::new(content, next) {
-            Ok(steps) => steps,
-            Err(why) => return Round::not_sent(554, "5.6.0", TransportError::Unfit(why)),
-        };
+        let steps = Steps::new(self.manner, content, next);
         let mut answers = Vec::with_capacity(steps.ends.len());
         let cut_short = self.talk(&steps, &mut answers).await.err();
-        let mut round = judge(answers, cut_short);
+        let mut round = judge(self.manner.chunking, answers, cut_short);
         if let (Some(Announced::Refused { phase, .. }), None) = (&round.envelope, &round.broken) {
             round.broken = self.reset(*phase).await.err();
         }
@@ -134,11 +152,11 @@ impl Connection {
     async fn talk(&mut self, steps: &Steps, answers: &mut Vec<(Phase, Reply)>) -> Result<(), TransportError> {
         let mut sent = 0;
         for (phase, end) in &steps.ends {
-            let until = if self.offers.pipelining { steps.text.len() } else { *end };
+            let until = if self.manner.pipelining { steps.text.len() } else { *end };
             let reply = self.ask(*phase, steps.text.get(sent..until).unwrap_or_default()).await?;
             sent = until;
-            let refused = reply.code >= 400 && *phase != Phase::Content;
-            let over = reply.code == 421 || (refused && !self.offers.pipelining);
+            let refused = reply.code >= 400 && *phase != self.manner.content();
+            let over = reply.code == 421 || (refused && !self.manner.pipelining);
             answers.push((*phase, reply));
             if over {
                 break;
@@ -149,8 +167,7 @@ impl Connection {
 
     /// Writes `text`, if there is any, and reads one reply.
     async fn ask(&mut self, phase: Phase, text: &str) -> Result<Reply, TransportError> {
-        let limit = if phase == Phase::Content { FINAL_DOT.max(self.timeout) } else { self.timeout };
-        within(limit, phase, async {
+        within(deadline::of(phase, self.manner.timeout), phase, async {
             if text.is_empty() { self.smtp.read_response().await } else { self.smtp.command(text).await }
         })
         .await
@@ -165,10 +182,14 @@ impl Connection {
         }
     }
 
+    pub(in super::super) fn answers_for(&self) -> Phase {
+        self.manner.content()
+    }
+
     pub(in super::super) async fn quit(mut self) {
         // After 354 a QUIT would be content; a broken session has nothing to say.
         if self.state == State::Idle {
-            let _ = tokio::time::timeout(QUIT, self.smtp.command("QUIT\r\n")).await;
+            let _ = tokio::time::timeout(deadline::QUIT, self.smtp.command("QUIT\r\n")).await;
         }
     }
 }
@@ -177,16 +198,6 @@ impl Connection {
 fn no_smtputf8() -> Announced {
     let text = "5.6.7 not sent: the address is not ASCII, and the relay does not offer SMTPUTF8 (RFC 6531)";
     Announced::Refused { phase: Phase::Recipient, reply: Reply::new(550, text) }
-}
-
-/// Awaits with a deadline. The caller drops the connection when it passes.
-pub(super) async fn within<T>(
-    limit: Duration,
-    phase: Phase,
-    future: impl Future<Output = T>,
-) -> Result<T, TransportError> {
-    let late = |_| TransportError::Timeout { phase, seconds: limit.as_secs() };
-    tokio::time::timeout(limit, future).await.map_err(late)
 }
 
 /// A reply, whatever its code: lettre makes 4xx and 5xx errors, with the code and the joined text in them.

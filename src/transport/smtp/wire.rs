@@ -7,14 +7,25 @@ use std::io::{Error, ErrorKind, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_rustls::client::TlsStream;
+
+use crate::config::Protocol;
 
 /// More than the longest sane EHLO reply and three others (RFC 5321 section 4.5.3.1.5: 512 octets a line).
 const MAX_UNASKED: usize = 64 * 1024;
+
+/// How far a peer may fall behind: its buffers may be full for a while.
+const GRACE: Duration = Duration::from_secs(30);
+
+/// Least bytes a second. A relay that reads by the byte would hold a connection, and a mailing, for hours;
+/// RFC 5321 section 4.5.3.2.5 has three minutes for a block.
+const MIN_RATE: f64 = 1024.0;
 
 /// One connection's stream.
 #[derive(Debug)]
@@ -22,30 +33,51 @@ pub(super) struct Wire {
     stream: Stream,
     /// What is read before the stream: after STARTTLS there is no greeting, and lettre starts with one.
     greeting: &'static [u8],
+    /// Say LHLO where lettre says EHLO (RFC 2033 section 4.1).
+    lhlo: bool,
     /// Bytes read since the last write.
     unasked: usize,
+    /// When what is being written counts as not read: never more than [`GRACE`] from now, and each byte taken moves it on.
+    deadline: Option<Instant>,
+    late: Pin<Box<Sleep>>,
 }
 
 #[derive(Debug)]
 enum Stream {
     Plain(TcpStream),
+    Unix(UnixStream),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Wire {
+    fn new(stream: Stream, greeting: &'static [u8]) -> Self {
+        let late = Box::pin(sleep_until(Instant::now()));
+        Self { stream, greeting, lhlo: false, unasked: 0, deadline: None, late }
+    }
+
     /// Unencrypted.
     pub fn plain(stream: TcpStream) -> Self {
-        Self { stream: Stream::Plain(stream), greeting: b"", unasked: 0 }
+        Self::new(Stream::Plain(stream), b"")
+    }
+
+    /// A socket of this machine.
+    pub fn unix(stream: UnixStream) -> Self {
+        Self::new(Stream::Unix(stream), b"")
     }
 
     /// TLS from the first byte: the relay greets.
     pub fn tls(stream: TlsStream<TcpStream>) -> Self {
-        Self { stream: Stream::Tls(Box::new(stream)), greeting: b"", unasked: 0 }
+        Self::new(Stream::Tls(Box::new(stream)), b"")
     }
 
     /// TLS after STARTTLS: the relay waits for EHLO (RFC 3207 section 4.2).
     pub fn upgraded(stream: TlsStream<TcpStream>) -> Self {
-        Self { greeting: b"220 TLS\r\n", ..Self::tls(stream) }
+        Self::new(Stream::Tls(Box::new(stream)), b"220 TLS\r\n")
+    }
+
+    /// For LMTP: the EHLO that lettre says next becomes LHLO.
+    pub fn greeting_as(self, protocol: Protocol) -> Self {
+        Self { lhlo: protocol == Protocol::Lmtp, ..self }
     }
 
     fn accept(&mut self, bytes: &mut [u8]) -> Result<()> {
@@ -59,12 +91,25 @@ impl Wire {
         bytes.iter_mut().filter(|byte| !byte.is_ascii()).for_each(|byte| *byte = b'?');
         Ok(())
     }
+
+    /// Waits for the peer to take more, but not for ever.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<Result<usize>> {
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + GRACE);
+        if self.late.deadline() != deadline {
+            self.late.as_mut().reset(deadline);
+        }
+        ready!(self.late.as_mut().poll(cx));
+        let why = format!("the relay reads less than {MIN_RATE} bytes a second");
+        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, why)))
+    }
 }
 
 impl AsyncTokioStream for Wire {
     fn peer_addr(&self) -> Result<SocketAddr> {
         match &self.stream {
             Stream::Plain(tcp) => tcp.peer_addr(),
+            // lettre asks for it only to show it.
+            Stream::Unix(_) => Ok(SocketAddr::from(([127, 0, 0, 1], 0))),
             Stream::Tls(tls) => tls.get_ref().0.peer_addr(),
         }
     }
@@ -73,6 +118,7 @@ impl AsyncTokioStream for Wire {
 impl AsyncRead for Wire {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let before = buffer.filled().len();
+        self.deadline = None;
         if !self.greeting.is_empty() {
             let (now, later) = self.greeting.split_at(self.greeting.len().min(buffer.remaining()));
             buffer.put_slice(now);
@@ -81,6 +127,7 @@ impl AsyncRead for Wire {
         }
         ready!(match &mut self.stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_read(cx, buffer),
+            Stream::Unix(unix) => Pin::new(unix).poll_read(cx, buffer),
             Stream::Tls(tls) => Pin::new(tls).poll_read(cx, buffer),
         })?;
         Poll::Ready(self.accept(buffer.filled_mut().get_mut(before..).unwrap_or_default()))
@@ -90,15 +137,26 @@ impl AsyncRead for Wire {
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
         self.unasked = 0;
-        match &mut self.stream {
+        let hello = self.lhlo.then(|| bytes.strip_prefix(b"EHLO")).flatten().map(|rest| [b"LHLO", rest].concat());
+        let bytes = hello.as_deref().unwrap_or(bytes);
+        let written = match &mut self.stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
+            Stream::Unix(unix) => Pin::new(unix).poll_write(cx, bytes),
             Stream::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
-        }
+        };
+        let Poll::Ready(written) = written else { return self.poll_late(cx) };
+        // A line of a content may begin like that too.
+        self.lhlo = false;
+        let most = Instant::now() + GRACE;
+        let earned = Duration::from_secs_f64(written.as_ref().map_or(0.0, |bytes| *bytes as f64 / MIN_RATE));
+        self.deadline = Some(self.deadline.map_or(most, |deadline| most.min(deadline + earned)));
+        Poll::Ready(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match &mut self.stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
+            Stream::Unix(unix) => Pin::new(unix).poll_flush(cx),
             Stream::Tls(tls) => Pin::new(tls).poll_flush(cx),
         }
     }
@@ -106,6 +164,7 @@ impl AsyncWrite for Wire {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         match &mut self.stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
+            Stream::Unix(unix) => Pin::new(unix).poll_shutdown(cx),
             Stream::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
     }

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 
 use chrono::Duration;
 use tidings::delivery::books::Books;
-use tidings::store::{CadenceState, Closed, Event, MailingState};
+use tidings::store::{CadenceState, Closed, Event, Lane, MailingState};
 use tidings::types::{IssueId, MailingId};
 
-use crate::store::world::{World, entry, letter, local, now, reply};
+use crate::store::world::{LONG, World, entry, letter, local, now, reply};
 
 on_both! {
     a_cadence_begins_once
@@ -20,7 +20,7 @@ on_both! {
     books_that_do_not_balance_pause_the_mailing
     a_paused_mailing_is_not_leased_until_it_is_resumed
     a_large_bucket_is_split_into_ranges_without_gap
-    a_confirmation_goes_to_one_person_and_before_digests
+    a_confirmation_goes_to_one_person_in_a_lane_of_its_own
     old_confirmations_are_forgotten_and_nothing_else
     the_letter_is_frozen
 }
@@ -177,12 +177,14 @@ async fn a_large_bucket_is_split_into_ranges_without_gap(w: World) {
     assert_eq!(found, ids, "each one once");
 }
 
-async fn a_confirmation_goes_to_one_person_and_before_digests(w: World) {
+async fn a_confirmation_goes_to_one_person_in_a_lane_of_its_own(w: World) {
     w.add_many(5).await;
     w.open(&w.weekly).await;
     w.request(&w.monthly, "ada@example.org", now()).await;
     let ada = w.person("ada@example.org").await.unwrap();
-    let lease = w.lease().await.unwrap();
+    let digest = w.store.lease(w.node(), Lane::Digests, LONG, now()).await.unwrap().unwrap();
+    let lease = w.store.lease(w.node(), Lane::Confirmations, LONG, now()).await.unwrap().unwrap();
+    assert_ne!(digest.mailing, lease.mailing);
     assert_eq!((lease.bucket, &lease.first, &lease.last), (ada.bucket, &ada.id.to_string(), &ada.id.to_string()));
     let next = w.store.untried(&lease, None, 10).await.unwrap();
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidings::store::{Appended, Closed, Entry, Event, Lease, MailingState};
+use tidings::store::{Appended, Closed, Entry, Event, Lane, Lease, MailingState};
 use tidings::types::{CadenceId, MailingId, SubscriberId};
 
 use crate::store::world::{LONG, Person, World, entry, now, reply};
@@ -154,7 +154,13 @@ impl Walk<'_> {
 
     async fn lease(&mut self) {
         let at = now() + chrono::Duration::hours(i64::try_from(self.roll(4)).unwrap());
-        if let Some(lease) = self.w.store.lease(self.w.node(), LONG, at).await.unwrap() {
+        let mut lanes = [Lane::Confirmations, Lane::Digests];
+        lanes.rotate_left(self.roll(2));
+        let mut lease = self.w.store.lease(self.w.node(), lanes[0], LONG, at).await.unwrap();
+        if lease.is_none() {
+            lease = self.w.store.lease(self.w.node(), lanes[1], LONG, at).await.unwrap();
+        }
+        if let Some(lease) = lease {
             // What another node left is dealt with first.
             for doubt in self.w.store.in_doubt(&lease).await.unwrap() {
                 if self.roll(3) == 0 {

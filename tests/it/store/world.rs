@@ -8,7 +8,7 @@ use tidings::chance::Chance;
 use tidings::delivery::Reply;
 use tidings::delivery::books::Books;
 use tidings::message::Letter;
-use tidings::store::{Appended, Closed, Entry, Event, Lease, NewMailing, Pending, Store};
+use tidings::store::{Appended, Closed, Entry, Event, Lane, Lease, NewMailing, Pending, Store};
 use tidings::subscription::{Answer, Consent, ConsentSource, Request, Subscription};
 use tidings::types::{Bucket, CadenceId, EmailAddress, Fields, MailingId, NewsletterId, NodeId, Secret, SubscriberId};
 
@@ -167,7 +167,11 @@ impl World {
     }
 
     pub async fn lease(&self) -> Option<Lease> {
-        self.store.lease(self.node(), LONG, now()).await.unwrap()
+        let confirmation = self.store.lease(self.node(), Lane::Confirmations, LONG, now()).await.unwrap();
+        if confirmation.is_some() {
+            return confirmation;
+        }
+        self.store.lease(self.node(), Lane::Digests, LONG, now()).await.unwrap()
     }
 
     /// As if the node that holds it had died long ago.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use tidings::config::{Smtp, Tls};
+use tidings::config::{Login, Smtp, Tls};
 use tidings::delivery::Phase;
 use tidings::transport::TransportError;
 use tidings::types::Secret;
@@ -40,13 +40,17 @@ async fn a_relay_that_refuses_us_is_told_from_one_that_is_not_there() {
     assert!(matches!(error, TransportError::Timeout { phase: Phase::Connect, .. }), "{error}");
 }
 
+fn ada(password: &str) -> Login {
+    Login::Password { user: "ada".to_owned(), password: Secret::new(password) }
+}
+
 fn login(mechanisms: &str) -> Script {
     Script { login: Some((mechanisms.into(), "ada".into(), "secret".into())), ..Script::default() }
 }
 
 #[tokio::test]
 async fn a_login_is_plain_or_login_and_a_wrong_one_is_a_refusal() {
-    let user = |password: &str| Some(("ada".to_owned(), Secret::new(password)));
+    let user = |password: &str| Some(ada(password));
     for mechanisms in ["PLAIN LOGIN", "LOGIN", "PLAIN", "XOAUTH2 LOGIN"] {
         let peer = Peer::start(login(mechanisms)).await;
         let mut connection = connect(Smtp { login: user("secret"), ..relay(peer.port()) }).await.unwrap();
@@ -64,12 +68,7 @@ async fn a_login_is_plain_or_login_and_a_wrong_one_is_a_refusal() {
 #[tokio::test]
 async fn a_certificate_that_nobody_vouches_for_ends_it_before_anything_is_said() {
     let (acceptor, _) = self_signed();
-    let localhost = |port, tls| Smtp {
-        host: "localhost".into(),
-        tls,
-        login: Some(("ada".into(), Secret::new("s"))),
-        ..relay(port)
-    };
+    let localhost = |port, tls| Smtp { host: "localhost".into(), tls, login: Some(ada("s")), ..relay(port) };
     let peer = Peer::start(Script { starttls: Some(acceptor.clone()), ..login("PLAIN") }).await;
     let error = connect(localhost(peer.port(), Tls::Starttls)).await.unwrap_err();
     assert!(matches!(&error, TransportError::Connect { why, .. } if why.contains("TLS")), "{error}");
@@ -85,7 +84,7 @@ async fn no_starttls_means_no_mail() {
     let offered = Script { starttls: Some(self_signed().0), ..login("PLAIN") };
     for script in [login("PLAIN"), offered.on(Said::Starttls, Action::reply("454 4.7.0 not now"))] {
         let peer = Peer::start(script).await;
-        let config = Smtp { tls: Tls::Starttls, login: Some(("ada".into(), Secret::new("s"))), ..relay(peer.port()) };
+        let config = Smtp { tls: Tls::Starttls, login: Some(ada("s")), ..relay(peer.port()) };
         assert!(connect(config).await.is_err());
         assert!(!peer.lines().iter().any(|line| line.starts_with("AUTH") || line.starts_with("MAIL")));
     }
@@ -138,7 +137,7 @@ async fn mail_goes_through_tls_when_the_certificate_is_trusted() {
 #[allow(clippy::disallowed_methods)] // the port comes from the parent test
 async fn child(tls: Tls) {
     let port = std::env::var("TIDINGS_TEST_PORT").unwrap().parse().unwrap();
-    let login = Some(("ada".to_owned(), Secret::new("secret")));
+    let login = Some(ada("secret"));
     let mut connection = connect(Smtp { host: "localhost".into(), tls, login, ..relay(port) }).await.unwrap();
     announced(&mut connection, 0).await;
     let round = connection.round(Some(&message(0)), Some(&to(1))).await;

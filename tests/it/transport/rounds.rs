@@ -6,7 +6,7 @@ use tidings::config::Smtp;
 use tidings::delivery::Phase;
 use tidings::transport::{Announced, TransportError};
 
-use super::{announced, answered, code, connect, envelope, message, relay, to};
+use super::{announced, answered, code, connect, envelope, message, relay, text, to};
 use crate::sink::Sink;
 use crate::smtp::{Action, Peer, Said, Script};
 
@@ -30,7 +30,7 @@ async fn a_thousand_messages_arrive_in_order_on_one_connection() {
         assert_eq!(committed.len(), 1000);
         for (n, taken) in committed.iter().enumerate() {
             assert_eq!((taken.connection, taken.from.as_str()), (1, "bounces@example.org"));
-            assert_eq!((taken.to.clone(), taken.bytes.clone()), (format!("r{n}@example.com"), message(n)));
+            assert_eq!((taken.to.clone(), taken.bytes.clone()), (format!("r{n}@example.com"), text(n).into_bytes()));
         }
         assert_eq!(peer.lines().last().map(String::as_str), Some("QUIT"));
         assert!(!peer.lines().iter().any(|line| line.starts_with("NOOP") || line.starts_with("RSET")));
@@ -244,23 +244,17 @@ async fn ten_thousand_lines_of_dots_arrive_as_they_were() {
         let peer = Peer::start(script).await;
         let mut connection = connect(relay(peer.port())).await.unwrap();
         announced(&mut connection, 0).await;
-        let round = connection.round(Some(content.as_bytes()), Some(&to(1))).await;
+        let round = connection.round(Some(&super::content(content.as_str())), Some(&to(1))).await;
         assert_eq!((code(&round), answered(&round).as_str()), (Some(250), "ready"));
         assert!(peer.committed()[0].bytes == content.as_bytes());
     }
 }
 
-#[tokio::test]
-async fn content_that_is_not_fit_is_refused_before_a_byte_of_it_is_sent() {
+#[test]
+fn a_message_that_is_not_fit_cannot_be_given_to_a_connection() {
     for unfit in ["a\r\n.\r\nMAIL FROM:<x@example.com>", "a\n.\n\r\n", "a\r.\r\r\n", "é\r\n", "a\0\r\n"] {
-        let peer = Peer::start(Script::default()).await;
-        let mut connection = connect(relay(peer.port())).await.unwrap();
-        announced(&mut connection, 0).await;
-        let round = connection.round(Some(unfit.as_bytes()), Some(&to(1))).await;
-        assert_eq!((code(&round), answered(&round).as_str()), (Some(554), "-"));
-        assert!(matches!(round.broken, Some(TransportError::Unfit(_))), "{round:?}");
-        drop(connection);
-        assert!(peer.committed().is_empty());
+        let refused = tidings::transport::Content::new(unfit.as_bytes().to_vec());
+        assert!(matches!(refused, Err(TransportError::Unfit(_))), "{refused:?}");
     }
 }
 
@@ -305,7 +299,7 @@ async fn postfix_takes_what_we_send() {
     announced(&mut connection, 0).await;
     let dots: String = (0..2_000).map(|n| format!(".{n}\r\n")).collect();
     for n in 0..100 {
-        let round = connection.round(Some(dots.as_bytes()), Some(&to(n + 1))).await;
+        let round = connection.round(Some(&super::content(dots.as_str())), Some(&to(n + 1))).await;
         assert_eq!((code(&round), answered(&round).as_str()), (Some(250), "ready"), "{round:?}");
     }
     assert_eq!(code(&connection.round(Some(&message(9)), None).await), Some(250));
