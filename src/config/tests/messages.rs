@@ -192,7 +192,7 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
         ),
         (
             "mail.smtp = { host = \"127.0.0.1\", tls = \"none\" }\nmail.relays.bulk.host = \"b.example.org\"",
-            "my.toml:1:42: mail.smtp.tls: \"none\" would send mail and passwords to b.example.org in plain text. Write \
+            "my.toml:1:41: mail.smtp.tls: \"none\" would send mail and passwords to b.example.org in plain text. Write \
              \"starttls\" or \"implicit\" as tls in [mail.relays.bulk]; \"none\" is for a relay on this machine.",
         ),
         (
