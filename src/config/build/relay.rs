@@ -130,7 +130,10 @@ impl Relay {
         match host {
             Some(host) if tls == Tls::None && !values::is_loopback(host) => {
                 let what = format!("would send mail and passwords to {host} in plain text");
-                let remedy = "Write \"starttls\" or \"implicit\"; \"none\" is for a relay on this machine.";
+                let inherited = found.key != own;
+                let place = if inherited { format!(" as tls in [{}]", self.section) } else { String::new() };
+                let remedy =
+                    format!("Write \"starttls\" or \"implicit\"{place}; \"none\" is for a relay on this machine.");
                 r.refuse(found, Problem::new(&what, None, remedy));
                 None
             }

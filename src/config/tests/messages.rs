@@ -191,6 +191,11 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
              write some of them, or [] for all.",
         ),
         (
+            "mail.smtp = { host = \"127.0.0.1\", tls = \"none\" }\nmail.relays.bulk.host = \"b.example.org\"",
+            "my.toml:1:41: mail.smtp.tls: \"none\" would send mail and passwords to b.example.org in plain text. Write \
+             \"starttls\" or \"implicit\" as tls in [mail.relays.bulk]; \"none\" is for a relay on this machine.",
+        ),
+        (
             "mail.smtp = { host = \"a.example.org\", warm_up = [200, 0] }",
             "my.toml:1:49: mail.smtp.warm_up: [\"200\", \"0\"] has \"0\", which is no number of messages. Write one number for \
              each day: [200, 400, 800].",

@@ -97,7 +97,7 @@ async fn run(people: usize, cancel: bool) {
         let (_keep, stop) = watch::channel(false);
         let sender = app.app().sender(stop).unwrap();
         let long = Duration::from_secs(60);
-        let patience = if cancel && dice.roll(3) == 0 { dice.millis(400) } else { long };
+        let patience = if cancel && dice.roll(2) == 0 { dice.millis(200) } else { long };
         match tokio::time::timeout(patience, sender.tick(Lane::Digests)).await {
             // A cancelled sender is a dead node; its leases expire.
             Err(_) if patience < long => {
@@ -120,6 +120,7 @@ async fn run(people: usize, cancel: bool) {
             break;
         }
     }
+    assert_eq!(cancels > 0, cancel, "{cancels} cancels");
     compare(&peer, &ledger(&app.database, mailing).await, people, cancels);
 }
 
