@@ -424,6 +424,18 @@ impl Process {
     }
 }
 
+/// Whether what a test needs is there, as `found` says. Where it is not, the test is left out, and says so; with
+/// `TIDINGS_TEST_ALL=1`, as `tests/run` sets it, it fails instead.
+#[allow(clippy::disallowed_methods)] // the tests' own switch
+pub fn there(found: bool, what: &str) -> bool {
+    let all = std::env::var_os("TIDINGS_TEST_ALL").is_some_and(|value| value == "1");
+    assert!(found || !all, "{what} is not there; tests/run installs what the tests need");
+    if !found {
+        eprintln!("SKIPPED: {what} is not there; tests/run installs what the tests need");
+    }
+    found
+}
+
 /// Waits until `done` says so; panics with `what` when it takes longer than `patience`.
 pub async fn eventually<F, Fut>(patience: Duration, what: &str, done: F)
 where

@@ -10,22 +10,11 @@ use tidings::config;
 use tidings::transport::{Announced, Content, Envelope, Transport};
 use tidings::types::EmailAddress;
 
-use crate::harness::{Backend, TestApp, tidings};
+use crate::harness::{Backend, TestApp, there, tidings};
 use crate::postfix::Postfix;
 
 /// Where `tests/run` puts the verifiers that others wrote.
 const VERIFIERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/verifiers");
-
-/// False where a program is missing; an error where it must not be.
-#[allow(clippy::disallowed_methods)] // the tests' own switch
-fn there(found: bool, what: &str) -> bool {
-    let all = std::env::var_os("TIDINGS_TEST_ALL").is_some_and(|value| value == "1");
-    assert!(found || !all, "{what} is missing; tests/run installs it");
-    if !found {
-        eprintln!("left out: {what} is missing; tests/run installs it");
-    }
-    found
-}
 
 fn run(app: &TestApp, arguments: &[&str]) -> Output {
     let output = tidings(app.directory.path()).args(["--config", "tidings.toml"]).args(arguments).output().unwrap();

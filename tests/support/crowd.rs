@@ -23,12 +23,12 @@ pub async fn crowd(database: &str, buckets: u16, newsletter: &str, cadence: &str
             |row: &dyn Fn(&(u16, SubscriberId, String)) -> String| people.iter().map(row).collect::<Vec<_>>().join(",");
         let persons = rows(&|(bucket, id, address)| format!("({bucket},'{id}','{address}','{address}',0)"));
         let subscriptions =
-            rows(&|(bucket, id, _)| format!("({bucket},'{id}','{newsletter}','{cadence}','confirmed',1,0,0)"));
+            rows(&|(bucket, id, _)| format!("({bucket},'{id}','{newsletter}','{cadence}','confirmed',1,'{{}}',0,0)"));
         let memberships =
             rows(&|(bucket, id, _)| format!("({bucket},'{newsletter}','{cadence}','{id}',0,9223372036854775807)"));
         script += &format!(
             "INSERT INTO subscriber (bucket, subscriber_id, address, address_key, created_at) VALUES {persons};\n\
-             INSERT INTO subscription (bucket, subscriber_id, newsletter, cadence, state, request, requested_at, \
+             INSERT INTO subscription (bucket, subscriber_id, newsletter, cadence, state, request, fields, requested_at, \
              confirmed_at) VALUES {subscriptions};\n\
              INSERT INTO membership (bucket, newsletter, cadence, subscriber_id, joined_after, left_after) \
              VALUES {memberships};\n"

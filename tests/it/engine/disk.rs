@@ -5,7 +5,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use super::{Bench, Plan};
-use crate::harness::eventually;
+use crate::harness::{eventually, there};
 use crate::smtp::{Action, Said, Script};
 
 /// A small file system of its own, unmounted when it is dropped.
@@ -20,10 +20,7 @@ impl Disk {
             .arg(at)
             .status()
             .is_ok_and(|status| status.success());
-        if !status {
-            eprintln!("SKIPPED: only root can mount a small disk");
-        }
-        status.then(|| Self(at.to_owned()))
+        there(status, "the right to mount a small disk, which is root's,").then(|| Self(at.to_owned()))
     }
 
     fn fill(&self) {

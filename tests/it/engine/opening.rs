@@ -16,8 +16,8 @@ fn people(count: usize) -> String {
         "INSERT INTO subscriber (bucket, subscriber_id, address, address_key, created_at) \
          SELECT i % 64, {id}, 'reader' || i || '@reader.example', 'reader' || i || '@reader.example', 0 \
          FROM generate_series(1, {count}) AS i; \
-         INSERT INTO subscription (bucket, subscriber_id, newsletter, cadence, state, request, requested_at, confirmed_at) \
-         SELECT i % 64, {id}, 'weekly', 'mondays', 'confirmed', 1, 0, 0 FROM generate_series(1, {count}) AS i; \
+         INSERT INTO subscription (bucket, subscriber_id, newsletter, cadence, state, request, fields, requested_at, confirmed_at) \
+         SELECT i % 64, {id}, 'weekly', 'mondays', 'confirmed', 1, '{{}}', 0, 0 FROM generate_series(1, {count}) AS i; \
          INSERT INTO membership (bucket, newsletter, cadence, subscriber_id, joined_after, left_after) \
          SELECT i % 64, 'weekly', 'mondays', {id}, 0, 9223372036854775807 FROM generate_series(1, {count}) AS i; ANALYZE;"
     )

@@ -31,10 +31,11 @@ async fn relays_share_a_mailing_by_weight_although_one_is_faster() {
     for backend in [Backend::Sqlite, Backend::Postgres] {
         let slow = Action::After(Duration::from_millis(4), Box::new(Action::Willing));
         let other = Peer::start(Script::default().on(Said::Content, slow)).await;
-        let plan = Plan::new(800, 4).mail(&second(other.port(), "weight = 3, connections = 4"));
+        // Enough people that those who go before the second relay's first connection is made weigh little.
+        let plan = Plan::new(2_400, 4).mail(&second(other.port(), "weight = 3, connections = 4"));
         let Some(bench) = Bench::open(backend, plan, Script::default()).await else { continue };
         let (own, theirs) = shares(&bench, &other).await;
-        assert!(own.abs_diff(200) <= 30, "{own} and {theirs}; 1 of 4 was to go over the first");
+        assert!(own.abs_diff(600) <= 90, "{own} and {theirs}; 1 of 4 was to go over the first");
     }
 }
 
