@@ -38,24 +38,32 @@ impl Listener for Patient {
 /// A connection with a deadline that every byte moves on.
 pub(super) struct Stream {
     stream: TcpStream,
-    deadline: Pin<Box<Sleep>>,
+    /// Looks whether something has moved; set anew only when it rings, since to move a timer with every read and write would
+    /// cost more than they do.
+    alarm: Pin<Box<Sleep>>,
+    moved: Instant,
     idle: Duration,
 }
 
 impl Stream {
     fn new(stream: TcpStream, idle: Duration) -> Self {
-        Self { stream, deadline: Box::pin(sleep(idle)), idle }
+        Self { stream, alarm: Box::pin(sleep(idle)), moved: Instant::now(), idle }
     }
 
     /// Passes on what the socket said, or an error when it has been saying nothing for too long.
     fn watched<T>(&mut self, context: &mut Context<'_>, said: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if said.is_ready() {
-            let deadline = Instant::now() + self.idle;
-            self.deadline.as_mut().reset(deadline);
+            self.moved = Instant::now();
             return said;
         }
-        ready!(self.deadline.as_mut().poll(context));
-        Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+        loop {
+            ready!(self.alarm.as_mut().poll(context));
+            let deadline = self.moved + self.idle;
+            if deadline <= Instant::now() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+            self.alarm.as_mut().reset(deadline);
+        }
     }
 }
 
