@@ -19,6 +19,9 @@ const BUSY: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Connections to PostgreSQL: enough for a sender's groups, the web face and the other roles of one process.
 const CONNECTIONS: u32 = 12;
+/// Rows that SQLite's thread hands over before it waits. With the fifty that sqlx takes unless told, reading the ten thousand issues
+/// of an archive was mostly two threads waking each other.
+const ROWS: usize = 1_000;
 /// Readers beside SQLite's one writer.
 const READERS: u32 = 4;
 /// A connection that rested longer is asked whether it still lives before it is used, so that a restarted server costs one failure and
@@ -58,6 +61,7 @@ async fn sqlite(path: &str) -> Result<Pool, StoreError> {
         .busy_timeout(BUSY)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
+        .row_buffer_size(ROWS)
         .disable_statement_logging();
     let writer = options.clone().journal_mode(SqliteJournalMode::Wal);
     let reader = options.pragma("query_only", "1");
