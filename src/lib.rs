@@ -27,7 +27,9 @@ pub mod renderer;
 pub mod config;
 pub mod letters;
 
-// 5 ports: the world outside, and nothing else; they never import each other
+// 5 ports: the world outside, and nothing else; they never import each other. What two of them need is above them
+pub mod tls;
+
 pub mod content;
 pub mod hub;
 pub mod store;

@@ -13,7 +13,7 @@ const LAYERS: &[&[&str]] = &[
     &["message"],
     &["renderer"],
     &["config"],
-    &["letters"],
+    &["letters", "tls"],
     &["content", "hub", "store", "transport"],
     &["watcher", "scheduler", "sender", "distributor", "housekeeper", "status", "control"],
     &["http"],

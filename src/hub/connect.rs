@@ -1,15 +1,11 @@
 //! From a URL to a stream: the name is resolved once, every address is checked, and one of those is connected to.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Duration;
 
-use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, lookup_host};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{self, ClientConfig};
 use url::{Host, Url};
 
 use super::Outside;
@@ -56,21 +52,9 @@ impl Outside {
         let failed = |error: &dyn std::fmt::Display| Reply::Unreachable(format!("TLS failed: {error}"));
         let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
         let name = ServerName::try_from(host).map_err(|error| failed(&error))?;
-        let connector = TlsConnector::from(self.tls().map_err(|error| failed(&error))?);
+        let connector = self.trust.connector().map_err(|error| failed(&error))?;
         let stream = within("TLS takes too long", connector.connect(name, tcp)).await?;
         stream.map_err(|error| failed(&error))
-    }
-
-    fn tls(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
-        if let Some(config) = self.tls.get() {
-            return Ok(config.clone());
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_platform_verifier()?
-            .with_no_client_auth();
-        Ok(self.tls.get_or_init(|| Arc::new(config)).clone())
     }
 }
 

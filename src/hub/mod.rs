@@ -6,15 +6,13 @@
 mod connect;
 mod exchange;
 
-use std::sync::{Arc, OnceLock};
-
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
 use hyper::{Method, Request};
-use tokio_rustls::rustls::ClientConfig;
 use url::Url;
 
+use crate::tls::Trust;
 use crate::websub::Reply;
 use crate::websub::address::Guard;
 
@@ -25,8 +23,7 @@ pub const LONGEST: std::time::Duration = std::time::Duration::from_secs(40);
 #[derive(Debug)]
 pub struct Outside {
     guard: Guard,
-    /// Made when first needed; reads the system's certificates once.
-    tls: OnceLock<Arc<ClientConfig>>,
+    trust: Trust,
     agent: String,
 }
 
@@ -48,7 +45,7 @@ impl Outside {
     #[must_use]
     pub fn new(guard: Guard, site: &Url) -> Self {
         let agent = format!("Tidings/{} (WebSub; +{site})", env!("CARGO_PKG_VERSION"));
-        Self { guard, tls: OnceLock::new(), agent }
+        Self { guard, trust: Trust::default(), agent }
     }
 
     /// GETs a URL; the answer has the first bytes of the body.

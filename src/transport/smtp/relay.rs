@@ -2,16 +2,13 @@
 //! asks for is there, or there is no session and nothing was said.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::extension::ClientId;
-use rustls_platform_verifier::BuilderVerifierExt;
 use tokio::net::{TcpStream, UnixStream, lookup_host};
-use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::pki_types::ServerName;
-use tokio_rustls::rustls::{self, ClientConfig};
 
 use super::super::TransportError;
 use super::deadline::{self, within};
@@ -19,20 +16,20 @@ use super::session::{Connection, Manner, answer};
 use super::wire::Wire;
 use crate::config::{Protocol, Smtp, Tls};
 use crate::delivery::{Phase, Reply};
+use crate::tls::Trust;
 
 /// A relay: where it is, and what we demand of a session with it.
 #[derive(Clone, Debug)]
 pub struct Relay {
     pub(super) config: Arc<Smtp>,
-    /// Made when first needed; reads the system's certificates once.
-    tls: Arc<OnceLock<Arc<ClientConfig>>>,
+    trust: Trust,
 }
 
 impl Relay {
     /// A relay as configured. Nothing is opened.
     #[must_use]
     pub fn new(config: &Smtp) -> Self {
-        Self { config: Arc::new(config.clone()), tls: Arc::default() }
+        Self { config: Arc::new(config.clone()), trust: Trust::default() }
     }
 
     pub(in super::super) fn config(&self) -> &Smtp {
@@ -117,21 +114,9 @@ impl Relay {
     async fn handshake(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, TransportError> {
         let failed = |error: &dyn std::fmt::Display| self.failed(format!("TLS failed: {error}"));
         let name = ServerName::try_from(self.config.host.clone()).map_err(|error| failed(&error))?;
-        let connector = TlsConnector::from(self.tls_config().map_err(|error| failed(&error))?);
+        let connector = self.trust.connector().map_err(|error| failed(&error))?;
         let stream = within(self.limit(deadline::CONNECT), Phase::Connect, connector.connect(name, tcp)).await?;
         stream.map_err(|error| failed(&error))
-    }
-
-    fn tls_config(&self) -> Result<Arc<ClientConfig>, rustls::Error> {
-        if let Some(config) = self.tls.get() {
-            return Ok(config.clone());
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .with_platform_verifier()?
-            .with_no_client_auth();
-        Ok(self.tls.get_or_init(|| Arc::new(config)).clone())
     }
 
     /// How we may speak with it: PIPELINING, CHUNKING, SMTPUTF8. lettre forgets extensions that it does not use, so EHLO is said once more.
