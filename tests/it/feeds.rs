@@ -1,12 +1,11 @@
 //! Feeds through the door: archives, tags and authors, caches, other nodes, and clients that ask too often.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use reqwest::Method;
 use tidings::app::App;
 use tidings::chance::Chance;
-use tidings::http::{self, Web};
+use tidings::http;
 
 use crate::harness::{Answer, Backend, TestApp, eventually, on_both};
 
@@ -288,18 +287,8 @@ async fn who_loads_a_whole_feed_again_and_again_is_told_to_wait_and_who_asks_pol
     write_issues(&mut app, 1).await;
     let mut config = app.config();
     config.server.client_header = Some("x-real-ip".into());
-    let opened = app.app();
-    let web = Web::new(
-        opened.store.clone(),
-        Arc::clone(&opened.templates),
-        Arc::new(config),
-        app.clock.clone(),
-        opened.chance.clone(),
-        opened.sources.clone(),
-    );
-    let listener = http::serve::bind("127.0.0.1:0".parse().unwrap(), "server.public").await.unwrap();
-    let url = format!("http://{}/weekly/atom.xml", listener.local_addr().unwrap());
-    let server = tokio::spawn(http::serve::run(listener, http::public(web), std::future::pending()));
+    let (url, server) = app.serve_as(config).await;
+    let url = format!("{url}/weekly/atom.xml");
     let greedy = [("X-Real-IP", "192.0.2.1")];
     let mut answers = Vec::new();
     for _ in 0..12 {

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -248,6 +249,22 @@ cron = "0 9 * * 1"
         extra.clone_into(&mut self.extra);
         self.write_config();
         self.restart().await;
+    }
+
+    /// Serves the public pages of this install once more, by another configuration: the URL, and what to abort at the end.
+    pub async fn serve_as(&self, config: config::Config) -> (String, JoinHandle<()>) {
+        let opened = self.app();
+        let web = http::Web::new(
+            opened.store.clone(),
+            Arc::clone(&opened.templates),
+            Arc::new(config),
+            self.clock.clone(),
+            opened.chance.clone(),
+            opened.sources.clone(),
+        );
+        let listener = http::serve::bind("127.0.0.1:0".parse().unwrap(), "server.public").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        (url, tokio::spawn(http::serve::run(listener, http::public(web), std::future::pending())))
     }
 
     pub fn app(&self) -> &App {

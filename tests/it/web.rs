@@ -1,9 +1,6 @@
 //! What browsers, caches, proxies and operators see of the web face, besides its content.
 
-use std::sync::Arc;
-
 use reqwest::{Client, Method, Response};
-use tidings::http::{self, Web};
 
 use crate::harness::{Backend, TestApp};
 
@@ -176,18 +173,7 @@ async fn an_install_below_a_path_has_everything_below_it() {
     let app = app().await;
     let mut config = app.config();
     config.server.url = "https://example.org/news/".parse().unwrap();
-    let opened = app.app();
-    let web = Web::new(
-        opened.store.clone(),
-        Arc::clone(&opened.templates),
-        Arc::new(config),
-        app.clock.clone(),
-        opened.chance.clone(),
-        opened.sources.clone(),
-    );
-    let listener = http::serve::bind("127.0.0.1:0".parse().unwrap(), "server.public").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(http::serve::run(listener, http::public(web), std::future::pending()));
+    let (url, server) = app.serve_as(config).await;
     assert_eq!(app.get(&format!("{url}/news/")).await.header("location"), "/news/weekly/");
     let home = app.get(&format!("{url}/news/weekly/")).await;
     assert!(home.body.contains("\"/news/weekly/subscribe\""), "{}", home.body);
