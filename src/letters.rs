@@ -1,10 +1,10 @@
 //! The letters a newsletter writes: a template, the newsletter's sender, and the URLs that need a token. Pure.
 
-use chrono::{DateTime, FixedOffset, Utc};
+use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::config::{Cadence, Newsletter};
-use crate::issue::{Content, Issue, Revision};
+use crate::issue::{Content, Issue, Revision, date_words};
 use crate::message::{
     CONFIRM_TOKEN, Compiled, ComposeError, Letter, List, Message, PREFERENCES_TOKEN, Recipient, Signers,
     UNSUBSCRIBE_TOKEN, field_names, with_fallbacks,
@@ -227,10 +227,4 @@ fn digest_issue(revision: &Revision, language: &str) -> DigestIssue {
         html: revision.content.mail.clone(),
         text: revision.content.text.clone(),
     }
-}
-
-/// The names of months are English; a number is right in every language.
-fn date_words(date: DateTime<FixedOffset>, language: &str) -> String {
-    let english = language.split('-').next().is_some_and(|language| language.eq_ignore_ascii_case("en"));
-    date.format(if english { "%-d %B %Y" } else { "%Y-%m-%d" }).to_string()
 }

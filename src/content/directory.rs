@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use super::paths::{self, Patterns};
 use super::{Snapshot, SourceError};
 use crate::issue::{Document, MAX_DOCUMENT, too_large};
-use crate::types::Finding;
+use crate::types::{Finding, hex};
 
 /// A directory and what its files hashed to.
 #[derive(Debug)]
@@ -191,10 +191,6 @@ fn blob_id(bytes: &[u8]) -> String {
     let mut context = blob_context(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
     context.update(bytes);
     hex(context.finish().as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 
 use super::{About, Chain};
 use crate::issue::Revision;
-use crate::types::IssueId;
+use crate::types::{IssueId, hex};
 
 /// What a feed is planned from, before any content is read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Plan {
                 break;
             }
             before = hash(&before, &lines[begin..end]);
-            archived.push(Archived { lines: begin..end, version: hex(&before) });
+            archived.push(Archived { lines: begin..end, version: short(&before) });
             begin = end;
         }
         let newest = lines.len() - fitting(lines.iter().rev(), limits)..lines.len();
@@ -123,7 +123,7 @@ impl Plan {
         let lines = self.lines.get(self.range(document)?)?;
         let before = self.archived.last().map(|archived| archived.version.as_bytes());
         Some(match document {
-            Document::Current => hex(&hash(before.unwrap_or_default(), lines)),
+            Document::Current => short(&hash(before.unwrap_or_default(), lines)),
             Document::Archived(number) => self.folder(number)?,
         })
     }
@@ -182,8 +182,8 @@ fn hash(before: &[u8], lines: &[Line]) -> Vec<u8> {
 }
 
 /// 48 bits: enough to tell the versions of one document apart.
-fn hex(hash: &[u8]) -> String {
-    hash.iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+fn short(hash: &[u8]) -> String {
+    hex(hash.iter().take(6))
 }
 
 #[cfg(test)]

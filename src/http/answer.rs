@@ -11,6 +11,7 @@ use super::error::Error;
 use super::parts;
 use crate::config::Newsletter;
 use crate::renderer::pages::Notice;
+use crate::types::hex;
 
 /// The media type of pages.
 pub(super) const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=utf-8");
@@ -63,7 +64,7 @@ impl Representation {
 /// 128 bits of SHA-256 in hex: enough to tell contents apart.
 pub(super) fn fingerprint(bytes: &[u8]) -> String {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
-    hash.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    hex(hash.as_ref().iter().take(16))
 }
 
 /// A page that caches may keep.

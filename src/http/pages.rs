@@ -10,7 +10,7 @@ use super::archive::Archive;
 use super::error::Error;
 use super::{listings, parts, sitemap};
 use crate::config::Newsletter;
-use crate::issue::Revision;
+use crate::issue::{Revision, date_words};
 use crate::renderer::contents;
 use crate::renderer::pages::{Article, Facts, Home, Index, IssueLine, IssuePage};
 use crate::site;
@@ -132,7 +132,7 @@ fn line(revision: &Revision, language: &str) -> IssueLine {
         title: revision.title.clone(),
         url: revision.url.clone(),
         date: revision.date.to_rfc3339(),
-        date_words: parts::date_words(revision.date, language),
+        date_words: date_words(revision.date, language),
         summary: revision.content.summary.clone(),
     }
 }

@@ -9,6 +9,7 @@ use super::Web;
 use super::answer::{KEEP, Representation};
 use crate::config::Newsletter;
 use crate::feed::Format;
+use crate::issue::{date_words, direction, is_english};
 use crate::renderer::pages::{FeedLink, Form, Frame, IssueLine, Way};
 use crate::site;
 use crate::store::{FacetCount, IssueHead};
@@ -69,16 +70,6 @@ fn feeds(web: &Web, newsletter: &Newsletter) -> Vec<FeedLink> {
     Format::ALL.into_iter().map(feed).collect()
 }
 
-/// Languages and scripts (RFC 5646) that are written from right to left.
-fn direction(language: &str) -> &'static str {
-    const RIGHT_TO_LEFT: &[&str] =
-        &["ar", "arc", "ckb", "dv", "fa", "he", "ks", "ps", "sd", "syr", "ug", "ur", "yi", "arab", "hebr"];
-    let parts = language.to_ascii_lowercase();
-    let mut parts = parts.split('-');
-    let (first, script) = (parts.next().unwrap_or_default(), parts.find(|part| part.len() == 4));
-    if RIGHT_TO_LEFT.contains(&script.unwrap_or(first)) { "rtl" } else { "ltr" }
-}
-
 /// The subscribe form; none where nobody answers it. Its target is a path and not a URL: our policy lets a form go to the host the
 /// page came from, whatever name the reader used for it.
 pub(super) fn form(web: &Web, newsletter: &Newsletter) -> Option<Form> {
@@ -113,18 +104,9 @@ pub(super) fn line(head: &IssueHead, language: &str) -> IssueLine {
     }
 }
 
-/// The day its editor wrote, with the month's name only where the language is the one that we know the names in.
-pub(super) fn date_words(date: DateTime<FixedOffset>, language: &str) -> String {
-    date.format(if is_english(language) { "%-d %B %Y" } else { "%Y-%m-%d" }).to_string()
-}
-
 /// `March`, or `2020-03`.
 pub(super) fn month_words(date: DateTime<FixedOffset>, language: &str) -> String {
     date.format(if is_english(language) { "%B" } else { "%Y-%m" }).to_string()
-}
-
-fn is_english(language: &str) -> bool {
-    language.split('-').next().is_some_and(|first| first.eq_ignore_ascii_case("en"))
 }
 
 /// Links to the pages of tags or authors, with the number of their issues.
@@ -148,33 +130,4 @@ pub(super) fn ways_of(web: &Web, newsletter: &Newsletter, kind: FacetKind, names
 pub(super) fn year_way(web: &Web, newsletter: &Newsletter, (year, count): (i32, usize)) -> Way {
     let url = site::year(&web.config().server.url, &newsletter.id, year).to_string();
     Way { title: year.to_string(), url, count }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_date_is_the_day_its_editor_wrote() {
-        let date = DateTime::parse_from_rfc3339("2020-03-02T23:30:00-08:00").unwrap();
-        for (language, words) in
-            [("en", "2 March 2020"), ("EN-gb", "2 March 2020"), ("de", "2020-03-02"), ("enx", "2020-03-02")]
-        {
-            assert_eq!(date_words(date, language), words, "{language}");
-        }
-    }
-
-    #[test]
-    fn a_script_outweighs_the_language_in_its_direction() {
-        for (language, expected) in [
-            ("en", "ltr"),
-            ("ar", "rtl"),
-            ("he-IL", "rtl"),
-            ("az-Arab", "rtl"),
-            ("ar-Latn", "ltr"),
-            ("zh-Hans-CN", "ltr"),
-        ] {
-            assert_eq!(direction(language), expected, "{language}");
-        }
-    }
 }

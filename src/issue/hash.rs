@@ -3,6 +3,7 @@
 use aws_lc_rs::digest;
 
 use super::{Issue, Markup};
+use crate::types::hex;
 
 /// SHA-256 in hex over the fields that readers see, and the body. Path, blob, id and slug are not part of it: a moved
 /// or renamed file, or a header written in another way with the same meaning, is no change.
@@ -67,10 +68,6 @@ impl Parts {
             self.text(text);
         }
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! Each language is a newsletter of its own, with its own feeds and its own audience; they share the source. So a late
 //! translation reaches those who asked for that language, and nobody else.
 
+use chrono::{DateTime, FixedOffset};
+
 /// The languages of a source. Tags are compared without regard to case, and `pt_BR` is `pt-BR`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Languages {
@@ -82,6 +84,18 @@ pub fn direction(tag: &str) -> &'static str {
     if right_to_left { "rtl" } else { "ltr" }
 }
 
+/// The day as its editor wrote it. The names of months are English; a number is right in every other language.
+#[must_use]
+pub fn date_words(date: DateTime<FixedOffset>, language: &str) -> String {
+    date.format(if is_english(language) { "%-d %B %Y" } else { "%Y-%m-%d" }).to_string()
+}
+
+/// Whether a BCP 47 tag is of the language that our own words are in.
+#[must_use]
+pub fn is_english(tag: &str) -> bool {
+    tag.split('-').next().is_some_and(|first| first.eq_ignore_ascii_case("en"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +141,16 @@ mod tests {
     }
 
     #[test]
+    fn a_date_is_the_day_its_editor_wrote() {
+        let date = DateTime::parse_from_rfc3339("2020-03-02T23:30:00-08:00").unwrap();
+        for (language, words) in
+            [("en", "2 March 2020"), ("EN-gb", "2 March 2020"), ("de", "2020-03-02"), ("enx", "2020-03-02")]
+        {
+            assert_eq!(date_words(date, language), words, "{language}");
+        }
+    }
+
+    #[test]
     fn the_direction_is_that_of_the_script() {
         for (tag, expected) in [
             ("en", "ltr"),
@@ -134,6 +158,9 @@ mod tests {
             ("he-IL", "rtl"),
             ("FA_ir", "rtl"),
             ("az-Arab-IR", "rtl"),
+            ("az-Arab", "rtl"),
+            ("ar-Latn", "ltr"),
+            ("zh-Hans-CN", "ltr"),
             ("ks-Deva", "ltr"),
             ("ja", "ltr"),
             ("", "ltr"),

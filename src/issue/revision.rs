@@ -4,7 +4,7 @@ use chrono::{DateTime, FixedOffset, Utc};
 
 use aws_lc_rs::digest::{Context, SHA256};
 
-use crate::types::{IssueId, NewsletterId, Slug};
+use crate::types::{IssueId, NewsletterId, Slug, hex};
 
 /// What the renderer made of an issue's Markdown. Every URL in it is absolute.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Revision {
             part(&u8::from(text.is_some()).to_string());
             part(text.as_deref().unwrap_or_default());
         }
-        context.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        hex(context.finish().as_ref().iter().take(16))
     }
 
     /// How many bytes the issue needs in a feed of any format, at most: text is longest where all its marks are escaped.

@@ -8,7 +8,7 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use super::wrap::{COLUMNS, flow, underlined};
 use crate::message::field_slot;
-use crate::types::FieldName;
+use crate::types::{FieldName, hex};
 
 macro_rules! built_in {
     ($($name:literal),* $(,)?) => {
@@ -121,7 +121,7 @@ impl Templates {
             }
         }
         let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, style.as_bytes());
-        let hash: String = digest.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect();
+        let hash = hex(digest.as_ref().iter().take(4));
         let old_icon = match directory.map(|directory| directory.join(OLD_ICON)).filter(|path| path.exists()) {
             Some(path) => {
                 fs::read(&path).map_err(|error| TemplateError::file(&path, format!("cannot read it: {error}")))?

@@ -2,7 +2,7 @@
 
 use super::sql::{Fault, Pool, StoreError, args, markers, padded, write};
 use crate::chance::Chance;
-use crate::types::InstallKey;
+use crate::types::{InstallKey, hex};
 
 /// Buckets of a new SQLite database: one file, a few senders' connections.
 const SQLITE_BUCKETS: u16 = 16;
@@ -74,10 +74,6 @@ const ALPHABET: [char; 32] = [
 /// Whether the database answers.
 pub(super) async fn ping(pool: &Pool) -> Result<(), Fault> {
     pool.fetch_optional("SELECT {clock} AS clock", args![]).await.map(|_| ())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn unhex(text: &str) -> Option<[u8; 32]> {

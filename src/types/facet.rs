@@ -6,7 +6,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
-use super::{Slug, SlugError};
+use super::{Slug, SlugError, hex};
 
 /// The kinds of facets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -108,7 +108,7 @@ impl Facet {
             None => {
                 let known: String = name.nfkc().flat_map(char::to_lowercase).collect();
                 let hash = digest(&SHA256, known.as_bytes());
-                let hash: String = hash.as_ref().iter().take(HASHED / 2).map(|byte| format!("{byte:02x}")).collect();
+                let hash = hex(hash.as_ref().iter().take(HASHED / 2));
                 let kept: String = words.chars().take(Slug::MAX - HASHED - 1).collect();
                 Slug::from_words(&format!("{kept}-{hash}"))?
             }

@@ -45,6 +45,11 @@ impl fmt::Display for IssueId {
 /// refuses a database that does not).
 const ALPHABET: &[u8; 32] = b"0123456789abcdefghijklmnopqrstuv";
 
+/// Bytes in lower-case hex.
+pub(crate) fn hex<'b>(bytes: impl IntoIterator<Item = &'b u8>) -> String {
+    bytes.into_iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Writes bytes in [`ALPHABET`], 8 characters for 5 bytes.
 pub(crate) fn base32(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(5) * 8);

@@ -14,7 +14,7 @@ use crate::content::{Snapshot, Source, SourceError};
 use crate::issue::permalink::Permalink;
 use crate::issue::{self, Document, Issue, Markup};
 use crate::renderer::Cut;
-use crate::types::{Finding, Place, Rule};
+use crate::types::{Finding, Place, Rule, hex};
 
 /// The built site of one newsletter.
 #[derive(Debug)]
@@ -63,8 +63,7 @@ impl Pages {
         for (path, blob) in &snapshot.documents {
             context.update(format!("{path}\0{blob}\0").as_bytes());
         }
-        let hash: String = context.finish().as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        format!("{} {hash}", self.taking)
+        format!("{} {}", self.taking, hex(context.finish().as_ref().iter().take(16)))
     }
 
     /// Reads the pages of these documents.

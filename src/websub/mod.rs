@@ -6,7 +6,7 @@ mod verdict;
 
 use aws_lc_rs::{digest, hmac};
 
-use crate::types::{Secret, base32};
+use crate::types::{Secret, base32, hex};
 
 pub use request::{Callback, Mode, Refusal, Request, check_other_hub};
 pub use verdict::{Attempt, Kind, Reply, Verdict, decide};
@@ -29,8 +29,7 @@ pub fn hash(content: &[u8]) -> String {
 #[must_use]
 pub fn signature(secret: &Secret, content: &[u8]) -> String {
     let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-    let hex: String = hmac::sign(&key, content).as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("sha256={hex}")
+    format!("sha256={}", hex(hmac::sign(&key, content).as_ref()))
 }
 
 /// The `Link` header (RFC 8288) of a feed, in answers and in pushes: its own URL, and its hubs (section 4 and section 7).
