@@ -8,6 +8,9 @@ use tidings::types::{EmailAddress, SubscriberId};
 /// Rows of one statement.
 const ROWS: usize = 500;
 
+/// Statements' worth of people in one transaction: a million in a single one would be a script of hundreds of megabytes.
+const TRANSACTION: usize = 40 * ROWS;
+
 /// Adds `reader0@reader.example` and so on, confirmed for a cadence before any mailing was opened.
 pub async fn crowd(database: &str, buckets: u16, newsletter: &str, cadence: &str, people: usize) {
     let chance = Chance::system();
@@ -16,7 +19,13 @@ pub async fn crowd(database: &str, buckets: u16, newsletter: &str, cadence: &str
         let id = SubscriberId::from_bytes(chance.bytes().unwrap());
         (address.key().bucket(buckets).number(), id, address.expose().to_owned())
     };
-    let people: Vec<_> = (0..people).map(person).collect();
+    for first in (0..people).step_by(TRANSACTION) {
+        let people: Vec<_> = (first..people.min(first + TRANSACTION)).map(person).collect();
+        add(database, newsletter, cadence, &people).await;
+    }
+}
+
+async fn add(database: &str, newsletter: &str, cadence: &str, people: &[(u16, SubscriberId, String)]) {
     let mut script = String::from("BEGIN;\n");
     for people in people.chunks(ROWS) {
         let rows =

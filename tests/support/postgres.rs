@@ -5,6 +5,7 @@
 //! for the end of a pipe that only this process holds, then stops the server and deletes its directory. That also holds
 //! when the process is killed. Where PostgreSQL is not installed, tests are skipped, or fail when `TIDINGS_TEST_ALL=1`.
 // A test's helper speaks to the person who runs it, and asks the environment how strict to be.
+#![allow(dead_code)] // shared by tests and a benchmark; neither uses all of it
 #![allow(clippy::print_stderr, clippy::panic, clippy::expect_used, clippy::disallowed_methods)]
 
 use std::fs;
@@ -45,7 +46,16 @@ impl Server {
     /// # Panics
     /// See [`fresh_database`].
     pub fn start() -> Option<Self> {
-        start()
+        // Durability is what a crash of the machine needs; a test needs speed.
+        start(&["fsync=off", "full_page_writes=off", "shared_buffers=32MB"])
+    }
+
+    /// The same as an operator runs it, every commit durable.
+    ///
+    /// # Panics
+    /// See [`fresh_database`].
+    pub fn durable() -> Option<Self> {
+        start(&["shared_buffers=128MB"])
     }
 
     /// The URL of a fresh database on it.
@@ -104,7 +114,7 @@ async fn connect(server: &Server) -> PgConnection {
 }
 
 /// Creates a cluster and starts its server; `None` where there is none to start.
-fn start() -> Option<Server> {
+fn start(settings: &[&str]) -> Option<Server> {
     let Some(programs) = programs() else {
         let all = std::env::var("TIDINGS_TEST_ALL").is_ok_and(|value| value == "1");
         assert!(!all, "TIDINGS_TEST_ALL=1, but PostgreSQL is not installed: apt install postgresql");
@@ -118,12 +128,9 @@ fn start() -> Option<Server> {
     initdb.args(["--auth=trust", "--username=tidings", "--encoding=UTF8", "--locale=C", "--no-sync", "-D"]).arg(&data);
     checked(initdb.current_dir(&directory));
 
-    // Durability is what a crash of the machine needs; a test needs speed.
     let mut server = as_user(&user, &programs.join("postgres"));
     server.arg("-D").arg(&data).arg("-k").arg(&directory);
-    for setting in
-        ["listen_addresses=", "fsync=off", "full_page_writes=off", "max_connections=300", "shared_buffers=32MB"]
-    {
+    for setting in ["listen_addresses=", "max_connections=300"].iter().chain(settings) {
         server.args(["-c", setting]);
     }
     // $1 is the directory, the rest the server's command line. `cat` ends when this process does, however it ends.

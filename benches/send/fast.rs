@@ -1,0 +1,107 @@
+//! A relay that does as little as can be: it reads, looks for the end of each message, and says yes. `smtp-sink` itself is busy at some thousand
+//! messages a second; this one leaves the processor to the sender. It may wait before each answer, as a relay far away does.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+use memchr::memmem::Finder;
+
+/// Listens on a loopback port, with a thread for each connection, until the program ends; the port.
+pub fn start(delay: Duration) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || Session { stream, delay, rest: Vec::new(), content: Content::None }.run());
+        }
+    });
+    port
+}
+
+/// What is being read in place of commands.
+enum Content {
+    None,
+    /// Up to the lone dot.
+    Dot,
+    /// So many bytes (BDAT).
+    Bytes(usize),
+}
+
+struct Session {
+    stream: TcpStream,
+    delay: Duration,
+    /// Read and not understood yet; of a content only what may be the start of its end.
+    rest: Vec<u8>,
+    content: Content,
+}
+
+impl Session {
+    fn run(mut self) {
+        self.stream.set_nodelay(true).unwrap();
+        let mut buffer = vec![0; 256 * 1024];
+        let mut replies = String::from("220 fast.example ESMTP\r\n");
+        let end = Finder::new(b"\r\n.\r\n");
+        loop {
+            if !replies.is_empty() {
+                std::thread::sleep(self.delay);
+                if self.stream.write_all(replies.as_bytes()).is_err() {
+                    return;
+                }
+                replies.clear();
+            }
+            match self.stream.read(&mut buffer) {
+                Ok(read @ 1..) => self.take(&buffer[..read], &end, &mut replies),
+                _ => return,
+            }
+        }
+    }
+
+    fn take(&mut self, bytes: &[u8], end: &Finder<'_>, replies: &mut String) {
+        self.rest.extend_from_slice(bytes);
+        let mut at = 0;
+        loop {
+            let rest = &self.rest[at..];
+            match self.content {
+                Content::Dot => {
+                    let Some(found) = end.find(rest) else {
+                        at = self.rest.len().saturating_sub(4).max(at);
+                        break;
+                    };
+                    at += found + 5;
+                    self.content = Content::None;
+                    replies.push_str("250 2.0.0 Ok\r\n");
+                }
+                Content::Bytes(left) if left <= rest.len() => {
+                    at += left;
+                    self.content = Content::None;
+                    replies.push_str("250 2.0.0 Ok\r\n");
+                }
+                Content::Bytes(left) => {
+                    self.content = Content::Bytes(left - rest.len());
+                    at = self.rest.len();
+                    break;
+                }
+                Content::None => {
+                    let Some(length) = memchr::memmem::find(rest, b"\r\n") else { break };
+                    let line = String::from_utf8_lossy(&rest[..length]).to_ascii_uppercase();
+                    at += length + 2;
+                    match line.split(' ').next().unwrap_or_default() {
+                        "EHLO" => {
+                            replies.push_str("250-fast.example\r\n250-PIPELINING\r\n250-CHUNKING\r\n250 SMTPUTF8\r\n")
+                        }
+                        "DATA" => {
+                            // The content's first line may be its last.
+                            self.content = Content::Dot;
+                            replies.push_str("354 Go on\r\n");
+                        }
+                        "BDAT" => self.content = Content::Bytes(line.split(' ').nth(1).unwrap().parse().unwrap()),
+                        "QUIT" => replies.push_str("221 Bye\r\n"),
+                        _ => replies.push_str("250 2.1.0 Ok\r\n"),
+                    }
+                }
+            }
+        }
+        self.rest.drain(..at);
+    }
+}
