@@ -34,8 +34,10 @@ impl Content {
     /// # Errors
     /// [`TransportError::Unfit`]: what is wrong with it, and in which line.
     pub fn new(bytes: Vec<u8>) -> Result<Self, TransportError> {
-        fit::check(&bytes).map_err(TransportError::Unfit)?;
-        String::from_utf8(bytes).map(Self).map_err(|error| TransportError::Unfit(error.to_string()))
+        let unfit = |_| TransportError::Unfit("it has bytes that are no UTF-8".to_owned());
+        let text = String::from_utf8(bytes).map_err(unfit)?;
+        fit::check(&text).map_err(TransportError::Unfit)?;
+        Ok(Self(text))
     }
 }
 
