@@ -59,6 +59,8 @@ async fn record(store: Store, lease: Lease, clock: Clock, mut requests: mpsc::Re
                 }
             },
         };
+        // Whoever is ready to append does so now: fewer commits, each for more.
+        tokio::task::yield_now().await;
         let mut group = vec![first];
         while group.len() < GROUP {
             let Ok(next) = requests.try_recv() else { break };
