@@ -5,7 +5,8 @@
 -- sequences, triggers, casts, collations or foreign keys: a foreign key between tables that are distributed by bucket and
 -- tables that are not cannot be had on a cluster, and one that holds on one database only would be a trap.
 --
--- Tables that grow with subscribers carry `bucket`, a hash of the address, as the first column of their primary key.
+-- Tables that grow with subscribers carry `bucket`, a hash of the address, as the first column of their primary key. `{clustered}` keeps
+-- their rows in the order of that key on SQLite, which would else have each row in one tree and its key in another; PostgreSQL has no such word.
 
 -- What was fixed when the database was created: `key`, 32 random bytes in hex that sign every link; `buckets`, how many.
 CREATE TABLE install (
@@ -147,7 +148,7 @@ CREATE TABLE subscriber (
     created_at    BIGINT NOT NULL,
     PRIMARY KEY (bucket, subscriber_id),
     UNIQUE (bucket, address_key)
-);
+){clustered};
 
 -- Where a subscriber stands with a cadence of a newsletter: pending, confirmed or unsubscribed.
 CREATE TABLE subscription (
@@ -162,7 +163,7 @@ CREATE TABLE subscription (
     unsubscribed_at BIGINT,           -- last time; empty again only when the person confirms again
     fields          TEXT   NOT NULL,  -- what the person told about themselves, JSON object of texts; empty when they leave
     PRIMARY KEY (bucket, subscriber_id, newsletter, cadence)
-);
+){clustered};
 
 -- Who belongs to which audiences, for ever: one row for each stretch in which a subscription was confirmed.
 --
@@ -177,7 +178,7 @@ CREATE TABLE membership (
     joined_after  BIGINT NOT NULL,  -- a cut
     left_after    BIGINT NOT NULL,  -- a cut; 9223372036854775807 while confirmed
     PRIMARY KEY (bucket, newsletter, cadence, subscriber_id, joined_after)
-);
+){clustered};
 
 -- How permission was given and taken back, word for word. Rows are only added.
 CREATE TABLE consent (
@@ -191,7 +192,7 @@ CREATE TABLE consent (
     note          TEXT   NOT NULL,
     at            BIGINT NOT NULL,
     PRIMARY KEY (bucket, subscriber_id, newsletter, cadence, request, event)
-);
+){clustered};
 
 -- Addresses that are never mailed, whatever the newsletter. The first reason stays.
 CREATE TABLE suppression (
@@ -200,7 +201,7 @@ CREATE TABLE suppression (
     reason      TEXT   NOT NULL,
     at          BIGINT NOT NULL,
     PRIMARY KEY (bucket, address_key)
-);
+){clustered};
 
 -- What the scheduler knew of a cadence. Every node moves `last` by a guarded update: whoever is second changes nothing.
 CREATE TABLE cadence (
@@ -296,7 +297,7 @@ CREATE TABLE batch (
     lease_until      BIGINT NOT NULL,
     done             BIGINT NOT NULL,  -- settled deliveries, about: a commit whose answer was lost counts twice. The books count the ledger
     PRIMARY KEY (bucket, mailing_id, batch)
-);
+){clustered};
 -- Finds what can be leased and whether all is done. Renewing a lease changes none of these columns.
 CREATE INDEX batch_by_mailing ON batch (mailing_id, state, due_at);
 
@@ -317,7 +318,7 @@ CREATE TABLE delivery (
     code          BIGINT,           -- the relay's reply
     reply         TEXT,             -- its text, or why someone was skipped
     PRIMARY KEY (bucket, mailing_id, subscriber_id, attempt, step)
-);
+){clustered};
 
 -- Who waits for another attempt, and when it is due. The row goes when the attempt is handed.
 CREATE TABLE retry (
@@ -328,7 +329,7 @@ CREATE TABLE retry (
     due_at        BIGINT NOT NULL,
     first_at      BIGINT NOT NULL,  -- when the first attempt was handed
     PRIMARY KEY (bucket, mailing_id, subscriber_id)
-);
+){clustered};
 
 -- WebSub. A topic is the URL of a feed that somebody is told about: a reader that subscribed at our hub, or a hub elsewhere.
 CREATE TABLE hub_topic (

@@ -6,7 +6,7 @@ use chrono::DateTime;
 
 use super::issues::{newest, revision, revision_columns};
 use super::row::{Row, unreadable};
-use super::sql::{args, markers};
+use super::sql::{args, rows};
 use super::value::Value;
 use super::{FacetCount, IssueHead, Store, StoreError};
 use crate::feed::plan::Line;
@@ -35,21 +35,15 @@ impl Store {
 
     /// The newest revisions of these issues, as far as they are published, newest date first.
     pub async fn revisions(&self, newsletter: &NewsletterId, issues: &[IssueId]) -> Result<Vec<Revision>, StoreError> {
-        if issues.is_empty() {
-            return Ok(Vec::new());
-        }
-        // A few sizes only, filled up with the last one, so that the statements stay prepared.
-        let size = issues.len().next_power_of_two();
-        let filled = issues.iter().chain(issues.last().into_iter().cycle()).take(size);
-        let marks = markers(1, 1, size).replace(['(', ')'], "");
-        let sql = format!(
-            "SELECT {}{}WHERE i.newsletter = $1 AND i.published = 1 AND i.issue IN ({marks}) \
-             ORDER BY i.written_at DESC, i.issue DESC",
+        let sql = concat!(
+            "SELECT ",
             revision_columns!(),
             newest!(),
+            "WHERE i.newsletter = $1 AND i.published = 1 AND i.issue IN (SELECT v.value ->> 0 FROM {rows $2} AS v) \
+             ORDER BY i.written_at DESC, i.issue DESC"
         );
-        let values: Vec<Value> = args![newsletter].into_iter().chain(filled.map(Value::from)).collect();
-        self.pool.fetch_all(sql, values).await?.iter().map(revision).collect()
+        let list: Vec<_> = issues.iter().map(|issue| args![issue]).collect();
+        self.pool.fetch_all(sql, args![newsletter, rows(&list)?]).await?.iter().map(revision).collect()
     }
 
     /// All published issues, newest date first.

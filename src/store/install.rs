@@ -1,6 +1,6 @@
 //! What is fixed when a database is created: the install's key and its bucket count. And a check that it sorts ids as we do.
 
-use super::sql::{Fault, Pool, StoreError, args, markers, padded, write};
+use super::sql::{Fault, Pool, StoreError, args, rows, write};
 use crate::chance::Chance;
 use crate::types::{InstallKey, hex};
 
@@ -24,12 +24,10 @@ pub(super) async fn install(pool: &Pool, chance: &Chance) -> Result<(InstallKey,
         if tx.execute(sql, args![&fresh, count.to_string()]).await? == 0 {
             return Ok(());
         }
-        let buckets: Vec<_> = (0..i64::from(count)).map(|bucket| args![bucket, 0_i64]).collect();
-        for (size, values) in padded(&buckets) {
-            let sql = format!("INSERT INTO bucket (bucket, cut) VALUES {} ON CONFLICT DO NOTHING", markers(0, 2, size));
-            tx.execute(sql, values).await?;
-        }
-        Ok(())
+        let buckets: Vec<_> = (0..i64::from(count)).map(|bucket| args![bucket]).collect();
+        let sql = "INSERT INTO bucket (bucket, cut) SELECT CAST(v.value ->> 0 AS BIGINT), 0 FROM {rows $1} AS v WHERE 1 = 1 \
+             ON CONFLICT DO NOTHING";
+        tx.execute(sql, args![rows(&buckets)?]).await.map(|_| ())
     })?;
     read(pool).await?.ok_or_else(|| StoreError::Value("table install: key and buckets are missing".into()))
 }

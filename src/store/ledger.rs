@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 
 use super::batches::{hold, ineligible};
 use super::row::{Row, unreadable};
-use super::sql::{Fault, Tx, Value, args, markers, padded, write};
+use super::sql::{Fault, Tx, Value, args, rows, write};
 use super::{Appended, Entry, Event, Lease, LeaseLost, Store, StoreError};
 use crate::types::SubscriberId;
 
@@ -101,46 +101,45 @@ impl Page<'_> {
 
     /// Step 1 of attempts, at most one final one for each subscriber; what was written.
     async fn insert_outcomes(&self, tx: &mut Tx, outcomes: &[&Entry]) -> Result<Written, Fault> {
-        let rows: Vec<_> = outcomes.iter().map(|entry| outcome_row(entry)).collect();
-        let mut written = Written::new();
-        for (size, values) in padded(&rows) {
-            let sql = format!(
-                "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch, code, reply) \
-                 SELECT $1, $2, v.column1, v.column2, 1, v.column3, $3, $4, v.column4, v.column5 FROM (VALUES {}) AS v \
-                 WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-                 AND d.subscriber_id = v.column1 AND d.event IN ('accepted', 'refused', 'skipped', 'held')) \
-                 ON CONFLICT DO NOTHING RETURNING subscriber_id, attempt",
-                markers(4, 5, size)
-            );
-            written.extend(keys(&tx.fetch_all(sql, self.values(values)).await?)?);
-        }
-        Ok(written)
+        const SQL: &str = "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch, code, reply) \
+             SELECT $1, $2, v.value ->> 0, CAST(v.value ->> 1 AS BIGINT), 1, v.value ->> 2, $3, $4, \
+             CAST(v.value ->> 3 AS BIGINT), v.value ->> 4 FROM {rows $5} AS v \
+             WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+             AND d.subscriber_id = v.value ->> 0 AND d.event IN ('accepted', 'refused', 'skipped', 'held')) \
+             ON CONFLICT DO NOTHING RETURNING subscriber_id, attempt";
+        let list: Vec<_> = outcomes.iter().map(|entry| outcome_row(entry)).collect();
+        self.insert(tx, SQL, &list).await
     }
 
     /// Step 0 of attempts of people who are still eligible, in a mailing that is open, that nobody has made yet; what was written.
+    ///
+    /// A CROSS JOIN is what keeps SQLite from going through everyone of a bucket and looking each up in the list.
     async fn insert_handed(&self, tx: &mut Tx, handed: &[&Entry]) -> Result<Written, Fault> {
-        let rows: Vec<_> = handed.iter().map(|entry| args![entry.subscriber, entry.attempt]).collect();
-        let mut written = Written::new();
-        for (size, values) in padded(&rows) {
-            let sql = format!(
-                "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch) \
-                 SELECT $1, $2, v.column1, v.column2, 0, 'handed', $3, $4 FROM (VALUES {}) AS v \
-                 JOIN mailing m ON m.mailing_id = $2 AND m.state = 'open' \
-                 JOIN subscriber s ON s.bucket = $1 AND s.subscriber_id = v.column1 AND s.address IS NOT NULL \
-                 JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = v.column1 AND c.newsletter = m.newsletter \
-                 AND c.cadence = m.cadence \
-                 WHERE ((m.kind IN ('digest', 'correction') AND c.state = 'confirmed') \
-                 OR (m.kind = 'confirmation' AND c.state = 'pending' AND c.request = m.request)) \
-                 AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.bucket = $1 AND x.address_key = s.address_key) \
-                 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-                 AND d.subscriber_id = v.column1 \
-                 AND (d.attempt >= v.column2 OR d.event IN ('accepted', 'refused', 'skipped', 'held'))) \
-                 ON CONFLICT DO NOTHING RETURNING subscriber_id, attempt",
-                markers(4, 2, size)
-            );
-            written.extend(keys(&tx.fetch_all(sql, self.values(values)).await?)?);
+        const SQL: &str = "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch) \
+             SELECT $1, $2, v.value ->> 0, CAST(v.value ->> 1 AS BIGINT), 0, 'handed', $3, $4 FROM {rows $5} AS v \
+             CROSS JOIN mailing m CROSS JOIN subscriber s CROSS JOIN subscription c \
+             WHERE m.mailing_id = $2 AND m.state = 'open' \
+             AND s.bucket = $1 AND s.subscriber_id = v.value ->> 0 AND s.address IS NOT NULL \
+             AND c.bucket = $1 AND c.subscriber_id = v.value ->> 0 AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
+             AND ((m.kind IN ('digest', 'correction') AND c.state = 'confirmed') \
+             OR (m.kind = 'confirmation' AND c.state = 'pending' AND c.request = m.request)) \
+             AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.bucket = $1 AND x.address_key = s.address_key) \
+             AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+             AND d.subscriber_id = v.value ->> 0 \
+             AND (d.attempt >= CAST(v.value ->> 1 AS BIGINT) OR d.event IN ('accepted', 'refused', 'skipped', 'held'))) \
+             ON CONFLICT DO NOTHING RETURNING subscriber_id, attempt";
+        let list: Vec<_> = handed.iter().map(|entry| args![entry.subscriber, entry.attempt]).collect();
+        self.insert(tx, SQL, &list).await
+    }
+
+    /// Runs a statement that inserts rows into the ledger: bucket, mailing, time and epoch, then the list.
+    async fn insert(&self, tx: &mut Tx, sql: &'static str, list: &[Vec<Value>]) -> Result<Written, Fault> {
+        if list.is_empty() {
+            return Ok(Written::new());
         }
-        Ok(written)
+        let Lease { bucket, mailing, epoch, .. } = self.lease;
+        let values = args![*bucket, *mailing, self.now, *epoch, rows(list)?];
+        Ok(keys(&tx.fetch_all(sql, values).await?)?)
     }
 
     /// Why a `Handed` was not written; someone who is not eligible is skipped here and now.
@@ -190,16 +189,13 @@ impl Page<'_> {
     }
 
     async fn delete_retries(&self, tx: &mut Tx, moved: &[(SubscriberId, u32)]) -> Result<(), Fault> {
-        let rows: Vec<_> = moved.iter().map(|(subscriber, _)| args![*subscriber]).collect();
-        for (size, values) in padded(&rows) {
-            let list = markers(2, 1, size);
-            let sql =
-                format!("DELETE FROM retry WHERE bucket = $1 AND mailing_id = $2 AND subscriber_id IN (VALUES {list})");
-            let mut all = args![self.lease.bucket, self.lease.mailing];
-            all.extend(values);
-            tx.execute(sql, all).await?;
+        if moved.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let list: Vec<_> = moved.iter().map(|(subscriber, _)| args![*subscriber]).collect();
+        let sql = "DELETE FROM retry WHERE bucket = $1 AND mailing_id = $2 \
+             AND subscriber_id IN (SELECT v.value ->> 0 FROM {rows $3} AS v)";
+        tx.execute(sql, args![self.lease.bucket, self.lease.mailing, rows(&list)?]).await.map(|_| ())
     }
 
     /// Who waits for another attempt; the first one's time is in the ledger.
@@ -208,33 +204,21 @@ impl Page<'_> {
             Event::Deferred { retry_at, .. } => Some(args![entry.subscriber, entry.attempt, *retry_at]),
             _ => None,
         };
-        let rows: Vec<_> = outcomes.iter().filter_map(row).collect();
-        for (size, values) in padded(&rows) {
-            let sql = format!(
-                "INSERT INTO retry (bucket, mailing_id, subscriber_id, attempt, due_at, first_at) \
-                 SELECT $1, $2, v.column1, v.column2, v.column3, COALESCE((SELECT MIN(d.at) FROM delivery d \
-                 WHERE d.bucket = $1 AND d.mailing_id = $2 AND d.subscriber_id = v.column1), $3) \
-                 FROM (VALUES {}) AS v WHERE 1 = 1 ON CONFLICT DO NOTHING",
-                markers(3, 3, size)
-            );
-            let mut all = args![self.lease.bucket, self.lease.mailing, self.now];
-            all.extend(values);
-            tx.execute(sql, all).await?;
+        let list: Vec<_> = outcomes.iter().filter_map(row).collect();
+        if list.is_empty() {
+            return Ok(());
         }
-        Ok(())
+        let sql = "INSERT INTO retry (bucket, mailing_id, subscriber_id, attempt, due_at, first_at) \
+             SELECT $1, $2, v.value ->> 0, CAST(v.value ->> 1 AS BIGINT), CAST(v.value ->> 2 AS BIGINT), \
+             COALESCE((SELECT MIN(d.at) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+             AND d.subscriber_id = v.value ->> 0), $3) FROM {rows $4} AS v WHERE 1 = 1 ON CONFLICT DO NOTHING";
+        tx.execute(sql, args![self.lease.bucket, self.lease.mailing, self.now, rows(&list)?]).await.map(|_| ())
     }
 
     async fn suppress(&self, tx: &mut Tx, subscriber: SubscriberId) -> Result<(), Fault> {
         let sql = "INSERT INTO suppression (bucket, address_key, reason, at) SELECT bucket, address_key, 'bounce', $1 \
              FROM subscriber WHERE bucket = $2 AND subscriber_id = $3 AND address_key IS NOT NULL ON CONFLICT DO NOTHING";
         tx.execute(sql, args![self.now, self.lease.bucket, subscriber]).await.map(|_| ())
-    }
-
-    /// Bucket, mailing, time and epoch before a statement's own values.
-    fn values(&self, own: Vec<Value>) -> Vec<Value> {
-        let mut all = args![self.lease.bucket, self.lease.mailing, self.now, self.lease.epoch];
-        all.extend(own);
-        all
     }
 }
 

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use super::membership::{EVER, Member, raise_cut};
 use super::publish::json;
 use super::row::{LOCAL, Row};
-use super::sql::{Fault, Tx, Value, args, markers, padded, write};
+use super::sql::{Fault, Tx, Value, args, rows, write};
 use super::{NewCorrection, NewMailing, Store, StoreError};
 use crate::chance::Chance;
 use crate::message::Letter;
@@ -155,16 +155,10 @@ async fn write_batches(
 }
 
 async fn insert_batches(tx: &mut Tx, batches: &[Vec<Value>]) -> Result<(), Fault> {
-    for (size, values) in padded(batches) {
-        let sql = format!(
-            "INSERT INTO batch (bucket, mailing_id, batch, first_subscriber, last_subscriber, state, due_at, owner, epoch, \
-             lease_until, done) SELECT v.column1, v.column2, v.column3, v.column4, v.column5, 'free', 0, '', 0, 0, 0 \
-             FROM (VALUES {}) AS v WHERE 1 = 1 ON CONFLICT DO NOTHING",
-            markers(0, 5, size)
-        );
-        tx.execute(sql, values).await?;
-    }
-    Ok(())
+    let sql = "INSERT INTO batch (bucket, mailing_id, batch, first_subscriber, last_subscriber, state, due_at, owner, epoch, \
+         lease_until, done) SELECT CAST(v.value ->> 0 AS BIGINT), v.value ->> 1, CAST(v.value ->> 2 AS BIGINT), v.value ->> 3, \
+         v.value ->> 4, 'free', 0, '', 0, 0, 0 FROM {rows $1} AS v WHERE 1 = 1 ON CONFLICT DO NOTHING";
+    tx.execute(sql, args![rows(batches)?]).await.map(|_| ())
 }
 
 /// Splits all ids into equal ranges, first and last included, without a gap.

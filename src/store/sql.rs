@@ -1,7 +1,9 @@
 //! The seam: one pool of either kind, one statement text for both.
 //!
-//! Statements are static, or assembled from static parts; every value is bound to a `$n` marker. `{clock}` in a statement stands
-//! for the database's clock in milliseconds: with the opening of the database it is all that differs between the two.
+//! Statements are static, or assembled from static parts; every value is bound to a `$n` marker. With the opening of the database, these words
+//! in a statement are all that differs between the two: `{clock}`, the database's clock in milliseconds; `{rows $n} AS v`, a table
+//! with one row, `v.value`, for each in the JSON list that is bound to `$n` (`v.value ->> 0` is its first column, as text or number); and
+//! `{clustered}` behind a table that is kept in the order of its primary key.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -12,7 +14,7 @@ use sqlx::{AssertSqlSafe, PgPool, Postgres, Sqlite, SqlitePool, Transaction};
 
 pub(super) use super::fault::{Fault, StoreError, in_words};
 use super::row::Row;
-pub(super) use super::value::{Value, args, markers, padded};
+pub(super) use super::value::{Value, args, rows};
 
 /// The database. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -116,12 +118,12 @@ impl Pool {
     ) -> Result<Vec<Row>, Fault> {
         match self {
             Self::Sqlite { read, .. } => {
-                let sql = checked(sql.into(), &args, SQLITE_CLOCK)?;
+                let sql = checked(sql.into(), &args, &SQLITE)?;
                 let rows: Vec<SqliteRow> = query!(Sqlite, sql, args).fetch_all(read).await?;
                 Ok(rows.into_iter().map(Row::from).collect())
             }
             Self::Postgres(pool) => {
-                let sql = checked(sql.into(), &args, POSTGRES_CLOCK)?;
+                let sql = checked(sql.into(), &args, &POSTGRES)?;
                 let rows: Vec<PgRow> = query!(Postgres, sql, args).fetch_all(pool).await?;
                 Ok(rows.into_iter().map(Row::from).collect())
             }
@@ -172,11 +174,11 @@ impl Tx {
     pub(super) async fn execute(&mut self, sql: impl Into<Cow<'static, str>>, args: Vec<Value>) -> Result<u64, Fault> {
         match &mut self.kind {
             Kind::Sqlite(tx) => {
-                let sql = checked(sql.into(), &args, SQLITE_CLOCK)?;
+                let sql = checked(sql.into(), &args, &SQLITE)?;
                 Ok(query!(Sqlite, sql, args).execute(&mut **tx).await?.rows_affected())
             }
             Kind::Postgres(tx) => {
-                let sql = checked(sql.into(), &args, POSTGRES_CLOCK)?;
+                let sql = checked(sql.into(), &args, &POSTGRES)?;
                 Ok(query!(Postgres, sql, args).execute(&mut **tx).await?.rows_affected())
             }
         }
@@ -190,12 +192,12 @@ impl Tx {
     ) -> Result<Vec<Row>, Fault> {
         match &mut self.kind {
             Kind::Sqlite(tx) => {
-                let sql = checked(sql.into(), &args, SQLITE_CLOCK)?;
+                let sql = checked(sql.into(), &args, &SQLITE)?;
                 let rows: Vec<SqliteRow> = query!(Sqlite, sql, args).fetch_all(&mut **tx).await?;
                 Ok(rows.into_iter().map(Row::from).collect())
             }
             Kind::Postgres(tx) => {
-                let sql = checked(sql.into(), &args, POSTGRES_CLOCK)?;
+                let sql = checked(sql.into(), &args, &POSTGRES)?;
                 let rows: Vec<PgRow> = query!(Postgres, sql, args).fetch_all(&mut **tx).await?;
                 Ok(rows.into_iter().map(Row::from).collect())
             }
@@ -214,24 +216,53 @@ impl Tx {
     /// Runs a script of several statements without values: a migration.
     pub(super) async fn script(&mut self, sql: &'static str) -> Result<(), Fault> {
         match &mut self.kind {
-            Kind::Sqlite(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ())?,
-            Kind::Postgres(tx) => sqlx::raw_sql(sql).execute(&mut **tx).await.map(|_| ())?,
+            Kind::Sqlite(tx) => {
+                let sql = AssertSqlSafe(sql.replace("{clustered}", SQLITE.clustered));
+                sqlx::raw_sql(sql).execute(&mut **tx).await?;
+            }
+            Kind::Postgres(tx) => {
+                let sql = AssertSqlSafe(sql.replace("{clustered}", POSTGRES.clustered));
+                sqlx::raw_sql(sql).execute(&mut **tx).await?;
+            }
         }
         Ok(())
     }
 }
 
-/// The database's clock in whole milliseconds, moving within a transaction. The only expression that has two spellings.
-const SQLITE_CLOCK: &str = "CAST(unixepoch('subsec') * 1000 AS INTEGER)";
-const POSTGRES_CLOCK: &str = "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+/// The expressions that have two spellings.
+struct Dialect {
+    /// The database's clock in whole milliseconds, moving within a transaction.
+    clock: &'static str,
+    /// What stands around the marker of a list of rows.
+    rows: (&'static str, &'static str),
+    /// A table without a second tree for its key.
+    clustered: &'static str,
+}
 
-/// Puts the clock in and compares markers with values: SQLite would bind NULL for a missing one without a word.
-fn checked(sql: Cow<'static, str>, args: &[Value], clock: &str) -> Result<Cow<'static, str>, StoreError> {
+const SQLITE: Dialect = Dialect {
+    clock: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    rows: ("json_each(", ")"),
+    clustered: " WITHOUT ROWID",
+};
+const POSTGRES: Dialect = Dialect {
+    clock: "CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+    rows: ("json_array_elements(CAST(", " AS json))"),
+    clustered: "",
+};
+
+/// Spells a statement for a database and compares markers with values: SQLite would bind NULL for a missing one without a word.
+fn checked(sql: Cow<'static, str>, args: &[Value], dialect: &Dialect) -> Result<Cow<'static, str>, StoreError> {
     let highest = highest_marker(&sql);
     if highest != args.len() {
         return Err(StoreError::Sql(format!("{} values were given for {highest} markers in: {sql}", args.len())));
     }
-    Ok(if sql.contains("{clock}") { sql.replace("{clock}", clock).into() } else { sql })
+    let sql = if sql.contains("{clock}") { sql.replace("{clock}", dialect.clock).into() } else { sql };
+    let Some((before, after)) = sql.split_once("{rows ") else { return Ok(sql) };
+    let Some((marker, after)) = after.split_once('}') else {
+        return Err(StoreError::Sql(format!("a list of rows has no end in: {sql}")));
+    };
+    let (open, close) = dialect.rows;
+    Ok(format!("{before}{open}{marker}{close}{after}").into())
 }
 
 fn highest_marker(sql: &str) -> usize {
@@ -256,12 +287,15 @@ mod tests {
             ("SELECT $1", 2, false),
         ] {
             let args = vec![Value::Int(None); values];
-            assert_eq!(checked(sql.into(), &args, "now").is_ok(), fits, "{sql} with {values}");
+            assert_eq!(checked(sql.into(), &args, &SQLITE).is_ok(), fits, "{sql} with {values}");
         }
     }
 
     #[test]
-    fn the_clock_is_put_in() {
-        assert_eq!(checked("SELECT {clock} + $1".into(), &[Value::Int(None)], "9").unwrap(), "SELECT 9 + $1");
+    fn what_differs_is_put_in() {
+        let dialect = Dialect { clock: "9", rows: ("each(", " AS list)"), clustered: "" };
+        let spelled = |sql: &'static str| checked(sql.into(), &[Value::Int(None)], &dialect).unwrap();
+        assert_eq!(spelled("SELECT {clock} + $1, {clock}"), "SELECT 9 + $1, 9");
+        assert_eq!(spelled("SELECT v FROM {rows $1} AS v"), "SELECT v FROM each($1 AS list) AS v");
     }
 }

@@ -1,7 +1,10 @@
 //! Values for the markers of a statement, and lists of rows of them.
 
+use super::StoreError;
+
 /// A value for a marker.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, serde::Serialize)]
+#[serde(untagged)]
 pub(super) enum Value {
     Text(Option<String>),
     Int(Option<i64>),
@@ -42,25 +45,11 @@ macro_rules! args {
 }
 pub(super) use args;
 
-/// `($5,$6),($7,$8)`: the rows of a VALUES list whose markers start after `before` others.
-pub(super) fn markers(before: usize, columns: usize, rows: usize) -> String {
-    let row = |row: usize| {
-        let column = |column: usize| format!("${}", before + row * columns + column + 1);
-        format!("({})", (0..columns).map(column).collect::<Vec<_>>().join(","))
-    };
-    (0..rows).map(row).collect::<Vec<_>>().join(",")
-}
-
-/// Splits rows into groups of a few sizes, filled up by repeating the last row, so that a statement that inserts many rows has
-/// few spellings and stays prepared. Only for statements that ignore a row which stands already.
-pub(super) fn padded(rows: &[Vec<Value>]) -> Vec<(usize, Vec<Value>)> {
-    const SIZES: [usize; 5] = [1, 4, 16, 64, 256];
-    let group = |group: &[Vec<Value>]| {
-        let size = SIZES.into_iter().find(|size| *size >= group.len()).unwrap_or(group.len());
-        let fill = group.iter().chain(group.last().into_iter().cycle()).take(size);
-        (size, fill.flatten().cloned().collect())
-    };
-    rows.chunks(SIZES[4]).map(group).collect()
+/// A list of rows as the one value of a statement: JSON, which `{rows $n}` reads again. A marker for each value would make a statement for each
+/// number of rows, and binding hundreds of them was most of the price of a commit.
+pub(super) fn rows(rows: &[Vec<Value>]) -> Result<Value, StoreError> {
+    let text = serde_json::to_string(rows).map_err(|error| StoreError::Value(error.to_string()))?;
+    Ok(Value::Text(Some(text)))
 }
 
 #[cfg(test)]
@@ -68,15 +57,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_are_padded_with_repeats_to_few_sizes() {
-        assert_eq!(markers(2, 2, 2), "($3,$4),($5,$6)");
-        let rows: Vec<_> = (0..261).map(|i| args![i64::from(i)]).collect();
-        let groups = padded(&rows);
-        assert_eq!(
-            groups.iter().map(|(size, values)| (*size, values.len())).collect::<Vec<_>>(),
-            [(256, 256), (16, 16)]
-        );
-        assert!(matches!(groups[1].1.last(), Some(Value::Int(Some(260)))));
-        assert!(padded(&[]).is_empty());
+    fn rows_are_lists_in_a_list() {
+        let text = rows(&[args!["a\"b", 1_i64, None::<i64>], args!["", -2_i64, 3_i64]]).unwrap();
+        assert!(matches!(text, Value::Text(Some(text)) if text == r#"[["a\"b",1,null],["",-2,3]]"#));
     }
 }
