@@ -14,6 +14,46 @@ use super::sql::{Fault, Tx, Value, args, rows, write};
 use super::{Appended, Entry, Event, Lease, LeaseLost, Store, StoreError};
 use crate::types::SubscriberId;
 
+/// Step 1 of attempts, at most one final one for each subscriber.
+macro_rules! insert_outcomes {
+    () => {
+        "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch, code, reply) \
+         SELECT $1, $2, v.value ->> 0, CAST(v.value ->> 1 AS BIGINT), 1, v.value ->> 2, $3, $4, \
+         CAST(v.value ->> 3 AS BIGINT), v.value ->> 4 FROM {rows $5} AS v \
+         WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+         AND d.subscriber_id = v.value ->> 0 AND d.event IN ('accepted', 'refused', 'skipped', 'held')) \
+         ON CONFLICT DO NOTHING"
+    };
+}
+
+/// Step 0 of attempts of people who are still eligible, in a mailing that is open, that nobody has made yet.
+///
+/// A CROSS JOIN is what keeps SQLite from going through everyone of a bucket and looking each up in the list.
+macro_rules! insert_handed {
+    () => {
+        "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch) \
+         SELECT $1, $2, v.value ->> 0, CAST(v.value ->> 1 AS BIGINT), 0, 'handed', $3, $4 FROM {rows $5} AS v \
+         CROSS JOIN mailing m CROSS JOIN subscriber s CROSS JOIN subscription c \
+         WHERE m.mailing_id = $2 AND m.state = 'open' \
+         AND s.bucket = $1 AND s.subscriber_id = v.value ->> 0 AND s.address IS NOT NULL \
+         AND c.bucket = $1 AND c.subscriber_id = v.value ->> 0 AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
+         AND ((m.kind IN ('digest', 'correction') AND c.state = 'confirmed') \
+         OR (m.kind = 'confirmation' AND c.state = 'pending' AND c.request = m.request)) \
+         AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.bucket = $1 AND x.address_key = s.address_key) \
+         AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+         AND d.subscriber_id = v.value ->> 0 \
+         AND (d.attempt >= CAST(v.value ->> 1 AS BIGINT) OR d.event IN ('accepted', 'refused', 'skipped', 'held'))) \
+         ON CONFLICT DO NOTHING"
+    };
+}
+
+/// What was written.
+macro_rules! and_say {
+    ($sql:expr) => {
+        concat!($sql, " RETURNING subscriber_id, attempt")
+    };
+}
+
 /// What is the same for every row of a group.
 struct Page<'a> {
     lease: &'a Lease,
@@ -43,6 +83,21 @@ impl Store {
         let done = entries.iter().filter(|entry| entry.event.is_final()).count();
         let done = i64::try_from(done).unwrap_or_default();
         let page = Page { lease, now };
+        let all = write!(self.pool, |tx| {
+            if !hold(tx, lease, span, done).await? {
+                return Ok(Err(LeaseLost));
+            }
+            let all = page.append_all(tx, entries).await?;
+            if !all {
+                tx.undo();
+            }
+            Ok(Ok(all))
+        })?;
+        match all {
+            Ok(true) => return Ok(Ok(vec![Appended::Written; entries.len()])),
+            Ok(false) => {}
+            Err(LeaseLost) => return Ok(Err(LeaseLost)),
+        }
         write!(self.pool, |tx| {
             if !hold(tx, lease, span, done).await? {
                 return Ok(Err(LeaseLost));
@@ -68,10 +123,23 @@ fn fit(lease: &Lease, entries: &[Entry]) -> Result<(), StoreError> {
 }
 
 impl Page<'_> {
+    /// The usual case: every entry is new and everyone eligible, so that nothing has to be read back, which takes as long as writing. False when it
+    /// is not so; then the transaction must be undone.
+    async fn append_all(&self, tx: &mut Tx, entries: &[Entry]) -> Result<bool, Fault> {
+        let (handed, outcomes) = parted(entries);
+        for (sql, list) in [(insert_outcomes!(), outcome_rows(&outcomes)), (insert_handed!(), handed_rows(&handed))] {
+            if !list.is_empty() && tx.execute(sql, self.values(&list)?).await? != list.len() as u64 {
+                return Ok(false);
+            }
+        }
+        self.follow(tx, entries.iter(), outcomes.into_iter()).await?;
+        Ok(true)
+    }
+
     async fn append(&self, tx: &mut Tx, entries: &[Entry]) -> Result<Vec<Appended>, Fault> {
-        let (handed, outcomes): (Vec<&Entry>, Vec<&Entry>) = entries.iter().partition(|e| e.event == Event::Handed);
-        let mut written = self.insert_outcomes(tx, &outcomes).await?;
-        let on_wire = self.insert_handed(tx, &handed).await?;
+        let (handed, outcomes) = parted(entries);
+        let mut written = self.insert(tx, and_say!(insert_outcomes!()), &outcome_rows(&outcomes)).await?;
+        let on_wire = self.insert(tx, and_say!(insert_handed!()), &handed_rows(&handed)).await?;
         let mut answers = Vec::with_capacity(entries.len());
         for entry in entries {
             let key = (entry.subscriber, entry.attempt);
@@ -85,61 +153,47 @@ impl Page<'_> {
                 written.insert(key);
             }
         }
+        let moved = |entry: &&Entry| {
+            let key = (entry.subscriber, entry.attempt);
+            written.contains(&key) || on_wire.contains(&key)
+        };
+        let new = outcomes.into_iter().filter(|e| written.contains(&(e.subscriber, e.attempt)));
+        self.follow(tx, entries.iter().filter(moved), new).await?;
+        Ok(answers)
+    }
+
+    /// What follows from what was written: `moved` are all of it, `new` its outcomes.
+    async fn follow<'e>(
+        &self,
+        tx: &mut Tx,
+        moved: impl Iterator<Item = &'e Entry>,
+        new: impl Iterator<Item = &'e Entry>,
+    ) -> Result<(), Fault> {
         // Whoever waited for this attempt waits no more: it is handed, or settled without.
-        let moved = entries.iter().map(|e| (e.subscriber, e.attempt));
-        let moved: Vec<_> = moved.filter(|key| key.1 > 1 && (written.contains(key) || on_wire.contains(key))).collect();
+        let moved: Vec<_> = moved.filter(|entry| entry.attempt > 1).map(|entry| args![entry.subscriber]).collect();
         self.delete_retries(tx, &moved).await?;
-        let new: Vec<&Entry> = outcomes.into_iter().filter(|e| written.contains(&(e.subscriber, e.attempt))).collect();
+        let new: Vec<&Entry> = new.collect();
         self.insert_retries(tx, &new).await?;
         for entry in new {
             if matches!(entry.event, Event::Refused { suppress: true, .. }) {
                 self.suppress(tx, entry.subscriber).await?;
             }
         }
-        Ok(answers)
+        Ok(())
     }
 
-    /// Step 1 of attempts, at most one final one for each subscriber; what was written.
-    async fn insert_outcomes(&self, tx: &mut Tx, outcomes: &[&Entry]) -> Result<Written, Fault> {
-        const SQL: &str = "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch, code, reply) \
-             SELECT $1, $2, v.value ->> 0, CAST(v.value ->> 1 AS BIGINT), 1, v.value ->> 2, $3, $4, \
-             CAST(v.value ->> 3 AS BIGINT), v.value ->> 4 FROM {rows $5} AS v \
-             WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-             AND d.subscriber_id = v.value ->> 0 AND d.event IN ('accepted', 'refused', 'skipped', 'held')) \
-             ON CONFLICT DO NOTHING RETURNING subscriber_id, attempt";
-        let list: Vec<_> = outcomes.iter().map(|entry| outcome_row(entry)).collect();
-        self.insert(tx, SQL, &list).await
-    }
-
-    /// Step 0 of attempts of people who are still eligible, in a mailing that is open, that nobody has made yet; what was written.
-    ///
-    /// A CROSS JOIN is what keeps SQLite from going through everyone of a bucket and looking each up in the list.
-    async fn insert_handed(&self, tx: &mut Tx, handed: &[&Entry]) -> Result<Written, Fault> {
-        const SQL: &str = "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch) \
-             SELECT $1, $2, v.value ->> 0, CAST(v.value ->> 1 AS BIGINT), 0, 'handed', $3, $4 FROM {rows $5} AS v \
-             CROSS JOIN mailing m CROSS JOIN subscriber s CROSS JOIN subscription c \
-             WHERE m.mailing_id = $2 AND m.state = 'open' \
-             AND s.bucket = $1 AND s.subscriber_id = v.value ->> 0 AND s.address IS NOT NULL \
-             AND c.bucket = $1 AND c.subscriber_id = v.value ->> 0 AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
-             AND ((m.kind IN ('digest', 'correction') AND c.state = 'confirmed') \
-             OR (m.kind = 'confirmation' AND c.state = 'pending' AND c.request = m.request)) \
-             AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.bucket = $1 AND x.address_key = s.address_key) \
-             AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-             AND d.subscriber_id = v.value ->> 0 \
-             AND (d.attempt >= CAST(v.value ->> 1 AS BIGINT) OR d.event IN ('accepted', 'refused', 'skipped', 'held'))) \
-             ON CONFLICT DO NOTHING RETURNING subscriber_id, attempt";
-        let list: Vec<_> = handed.iter().map(|entry| args![entry.subscriber, entry.attempt]).collect();
-        self.insert(tx, SQL, &list).await
-    }
-
-    /// Runs a statement that inserts rows into the ledger: bucket, mailing, time and epoch, then the list.
+    /// Runs a statement that inserts a list into the ledger and says what it wrote.
     async fn insert(&self, tx: &mut Tx, sql: &'static str, list: &[Vec<Value>]) -> Result<Written, Fault> {
         if list.is_empty() {
             return Ok(Written::new());
         }
+        Ok(keys(&tx.fetch_all(sql, self.values(list)?).await?)?)
+    }
+
+    /// Bucket, mailing, time and epoch, then the list.
+    fn values(&self, list: &[Vec<Value>]) -> Result<Vec<Value>, StoreError> {
         let Lease { bucket, mailing, epoch, .. } = self.lease;
-        let values = args![*bucket, *mailing, self.now, *epoch, rows(list)?];
-        Ok(keys(&tx.fetch_all(sql, values).await?)?)
+        Ok(args![*bucket, *mailing, self.now, *epoch, rows(list)?])
     }
 
     /// Why a `Handed` was not written; someone who is not eligible is skipped here and now.
@@ -161,7 +215,7 @@ impl Page<'_> {
         }
         let Some(reason) = self.why_not_eligible(tx, entry.subscriber).await? else { return Ok(Appended::Paused) };
         let skipped = Entry { event: Event::Skipped(reason), ..entry.clone() };
-        self.insert_outcomes(tx, &[&skipped]).await?;
+        self.insert(tx, and_say!(insert_outcomes!()), &outcome_rows(&[&skipped])).await?;
         Ok(Appended::NotEligible)
     }
 
@@ -188,14 +242,13 @@ impl Page<'_> {
         Ok(if tx.fetch_optional(sql, values).await?.is_some() { Appended::Present } else { Appended::Stale })
     }
 
-    async fn delete_retries(&self, tx: &mut Tx, moved: &[(SubscriberId, u32)]) -> Result<(), Fault> {
-        if moved.is_empty() {
+    async fn delete_retries(&self, tx: &mut Tx, list: &[Vec<Value>]) -> Result<(), Fault> {
+        if list.is_empty() {
             return Ok(());
         }
-        let list: Vec<_> = moved.iter().map(|(subscriber, _)| args![*subscriber]).collect();
         let sql = "DELETE FROM retry WHERE bucket = $1 AND mailing_id = $2 \
              AND subscriber_id IN (SELECT v.value ->> 0 FROM {rows $3} AS v)";
-        tx.execute(sql, args![self.lease.bucket, self.lease.mailing, rows(&list)?]).await.map(|_| ())
+        tx.execute(sql, args![self.lease.bucket, self.lease.mailing, rows(list)?]).await.map(|_| ())
     }
 
     /// Who waits for another attempt; the first one's time is in the ledger.
@@ -222,10 +275,23 @@ impl Page<'_> {
     }
 }
 
+/// What is handed, and outcomes.
+fn parted(entries: &[Entry]) -> (Vec<&Entry>, Vec<&Entry>) {
+    entries.iter().partition(|entry| entry.event == Event::Handed)
+}
+
+/// Subscriber and attempt.
+fn handed_rows(handed: &[&Entry]) -> Vec<Vec<Value>> {
+    handed.iter().map(|entry| args![entry.subscriber, entry.attempt]).collect()
+}
+
 /// Subscriber, attempt, event, code, text.
-fn outcome_row(entry: &Entry) -> Vec<Value> {
-    let (event, code, text) = words(&entry.event);
-    args![entry.subscriber, entry.attempt, event, code, text]
+fn outcome_rows(outcomes: &[&Entry]) -> Vec<Vec<Value>> {
+    let row = |entry: &&Entry| {
+        let (event, code, text) = words(&entry.event);
+        args![entry.subscriber, entry.attempt, event, code, text]
+    };
+    outcomes.iter().map(row).collect()
 }
 
 /// An event as the ledger writes it.

@@ -2,7 +2,7 @@
 //!
 //! Built on `memchr`: byte by byte, these passes were half of a sender's time.
 
-use memchr::{memchr, memchr_iter, memmem};
+use memchr::{memchr, memchr_iter, memmem, memrchr};
 
 /// Longest line of a message without CRLF (RFC 5322 section 2.1.1).
 const MAX_LINE: usize = 998;
@@ -23,27 +23,40 @@ pub(super) fn check(text: &str) -> Result<(), String> {
     if memchr(0, content).is_some() {
         return Err("it has a NUL".to_owned());
     }
-    let (mut start, mut lines) = (0, 0);
-    for (number, end) in memchr_iter(b'\n', content).enumerate() {
-        let number = number + 1;
-        let line = content.get(start..end).unwrap_or_default();
-        let line = line.strip_suffix(b"\r").ok_or_else(|| format!("line {number} ends with a bare LF"))?;
-        if line.len() > MAX_LINE {
-            return Err(format!("line {number} has {} octets, and {MAX_LINE} are allowed", line.len()));
-        }
-        start = end + 1;
-        lines = number;
-    }
-    if start != content.len() {
-        return Err("its last line does not end with CRLF".to_owned());
-    }
-    // Each line has one CR at its end. Counted over all at once: to look for one in each line took longer than all the rest.
-    if memchr_iter(b'\r', content).count() != lines {
-        let bare = |line: &str| line.strip_suffix('\r').unwrap_or(line).contains('\r');
-        let number = text.split('\n').position(bare).unwrap_or_default() + 1;
-        return Err(format!("line {number} has a bare CR"));
+    if !has_fit_lines(content) {
+        return Err(unfit_line(content));
     }
     Ok(())
+}
+
+/// Whether all lines are fit, without a look at each: it takes a third of the time.
+fn has_fit_lines(content: &[u8]) -> bool {
+    // From any line's start, the last line end within the longest line is a line end of the text.
+    let mut start = 0;
+    while let Some(rest) = content.get(start..).filter(|rest| !rest.is_empty()) {
+        let longest = rest.get(..MAX_LINE + 2).unwrap_or(rest);
+        let Some(end) = memrchr(b'\n', longest) else { return false };
+        start += end + 1;
+    }
+    let pairs = content.iter().zip(content.iter().skip(1));
+    let crlfs = pairs.filter(|(cr, lf)| **cr == b'\r' && **lf == b'\n').count();
+    [b'\r', b'\n'].into_iter().all(|byte| memchr_iter(byte, content).count() == crlfs)
+}
+
+/// What is wrong with the first line that is not fit.
+fn unfit_line(content: &[u8]) -> String {
+    let lines = content.split_inclusive(|byte| *byte == b'\n');
+    for (number, line) in (1..).zip(lines) {
+        let Some(line) = line.strip_suffix(b"\n") else { break };
+        let Some(line) = line.strip_suffix(b"\r") else { return format!("line {number} ends with a bare LF") };
+        if line.len() > MAX_LINE {
+            return format!("line {number} has {} octets, and {MAX_LINE} are allowed", line.len());
+        }
+        if memchr(b'\r', line).is_some() {
+            return format!("line {number} has a bare CR");
+        }
+    }
+    "its last line does not end with CRLF".to_owned()
 }
 
 /// Appends checked text with every leading dot doubled (RFC 5321 section 4.5.2), and the final dot.

@@ -45,6 +45,8 @@ pub struct Connection {
     smtp: AsyncSmtpConnection,
     manner: Manner,
     state: State,
+    /// The text of the last round, for the memory that it has.
+    text: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,18 +60,20 @@ enum State {
 }
 
 /// The content and the commands of a round in one buffer, and where each ends.
-#[derive(Default)]
 struct Steps {
     text: String,
     ends: Vec<(Phase, usize)>,
 }
 
 impl Steps {
-    fn new(manner: Manner, content: Option<&Content>, next: Option<&Envelope>) -> Self {
-        let mut steps = Self::default();
+    /// Written into the memory of an earlier round's.
+    fn new(mut text: String, manner: Manner, content: Option<&Content>, next: Option<&Envelope>) -> Self {
+        text.clear();
+        let mut steps = Self { text, ends: Vec::with_capacity(5) };
         if let Some(Content(text)) = content {
             if manner.chunking {
-                steps.text = format!("BDAT {} LAST\r\n{text}", text.len());
+                steps.text.push_str(&format!("BDAT {} LAST\r\n", text.len()));
+                steps.text.push_str(text);
             } else {
                 fit::stuff(text, &mut steps.text);
             }
@@ -112,7 +116,7 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// A session that is past EHLO, TLS and AUTH.
     pub(super) fn new(smtp: AsyncSmtpConnection, manner: Manner) -> Self {
-        Self { smtp, manner, state: State::Idle }
+        Self { smtp, manner, state: State::Idle, text: String::new() }
     }
 
     pub(in super::super) async fn round(&mut self, content: Option<&Content>, next: Option<&Envelope>) -> Round {
@@ -133,9 +137,10 @@ impl Connection {
             self.state = state;
             return Round { envelope: Some(no_smtputf8()), ..Round::default() };
         }
-        let steps = Steps::new(self.manner, content, next);
+        let steps = Steps::new(std::mem::take(&mut self.text), self.manner, content, next);
         let mut answers = Vec::with_capacity(steps.ends.len());
         let cut_short = self.talk(&steps, &mut answers).await.err();
+        self.text = steps.text;
         let mut round = judge(self.manner.chunking, answers, cut_short);
         if let (Some(Announced::Refused { phase, .. }), None) = (&round.envelope, &round.broken) {
             round.broken = self.reset(*phase).await.err();
