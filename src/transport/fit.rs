@@ -38,8 +38,13 @@ fn has_fit_lines(content: &[u8]) -> bool {
         let Some(end) = memrchr(b'\n', longest) else { return false };
         start += end + 1;
     }
-    let pairs = content.iter().zip(content.iter().skip(1));
-    let crlfs = pairs.filter(|(cr, lf)| **cr == b'\r' && **lf == b'\n').count();
+    // In blocks, and without a branch, so that the compiler makes vector instructions of it.
+    let blocks = content.chunks(128).zip(content.get(1..).unwrap_or_default().chunks(128));
+    let pairs = |(crs, lfs): (&[u8], &[u8])| {
+        let pair = |(cr, lf): (&u8, &u8)| u8::from((*cr == b'\r') & (*lf == b'\n'));
+        usize::from(crs.iter().zip(lfs).map(pair).sum::<u8>())
+    };
+    let crlfs: usize = blocks.map(pairs).sum();
     [b'\r', b'\n'].into_iter().all(|byte| memchr_iter(byte, content).count() == crlfs)
 }
 
