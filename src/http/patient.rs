@@ -1,5 +1,5 @@
-//! Connections that do not wait for ever: `axum::serve` sets no timeout for reading headers, bodies or for a client that does
-//! not read, so the connection itself gives up when nothing has moved on it for a while.
+//! Connections that do not wait for ever: hyper has no timeout for bodies or for a client that does not read, and its timeout for
+//! headers is a timer for each request, so the connection itself gives up when nothing has moved on it for a while.
 
 use std::io;
 use std::net::SocketAddr;
@@ -18,20 +18,13 @@ const IDLE: Duration = Duration::from_secs(30);
 /// A listener whose connections give up.
 pub(super) struct Patient(pub TcpListener);
 
-impl Listener for Patient {
-    type Io = Stream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Stream, SocketAddr) {
+impl Patient {
+    pub(super) async fn accept(&mut self) -> (Stream, SocketAddr) {
         // axum's own listener: it waits and tries again when the system is out of file descriptors.
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Answers are written at once, so waiting for more to send only delays their end. Without it they are slower, not wrong.
         let _ = stream.set_nodelay(true);
         (Stream::new(stream, IDLE), address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
     }
 }
 

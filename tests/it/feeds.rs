@@ -176,7 +176,7 @@ async fn another_node(app: &TestApp) -> (App, String, tokio::task::JoinHandle<()
     let node = App::open(app.config(), app.clock.clone(), Chance::system()).await.unwrap();
     let listener = http::serve::bind("127.0.0.1:0".parse().unwrap(), "server.public").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(http::serve::run(listener, http::public(node.web()), std::future::pending()));
+    let server = tokio::spawn(http::serve::run(listener, http::front(node.web()), std::future::pending()));
     (node, url, server)
 }
 

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
 use tokio::time::Instant;
 
-use super::served::{Freshness, Served};
+use super::served::{Freshness, Served, last_modified};
 use super::target::{Name, Target};
 use super::{about, base_of};
 use crate::config::Newsletter;
@@ -33,7 +34,7 @@ const TRIES: usize = 3;
 /// The documents of one newsletter.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    known: RwLock<Option<Known>>,
+    known: RwLock<Option<Arc<Known>>>,
     /// Held by whoever asks the database; the others wait for the same answer.
     asking: tokio::sync::Mutex<()>,
     /// Held by whoever writes; the others wait for the same document.
@@ -44,9 +45,11 @@ pub(super) struct Shelf {
 }
 
 /// What the database said last.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Known {
     state: Arc<SourceState>,
+    /// When readers last saw something change, as a header.
+    last_modified: HeaderValue,
     /// Counts the states in which readers see something different.
     stamp: u64,
     asked: Instant,
@@ -85,11 +88,15 @@ impl Known {
     pub(super) fn state(&self) -> &SourceState {
         &self.state
     }
+
+    pub(super) fn last_modified(&self) -> HeaderValue {
+        self.last_modified.clone()
+    }
 }
 
 impl Shelf {
     /// What the database says of the newsletter; while it is away, what it said. `None` before the source was read.
-    pub(super) async fn known(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Known>, StoreError> {
+    pub(super) async fn known(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Arc<Known>>, StoreError> {
         if let Some(known) = self.trusted(web) {
             return Ok(Some(known));
         }
@@ -100,25 +107,30 @@ impl Shelf {
         match (self.ask(web, newsletter).await, self.before()) {
             (Err(error), Some(before)) => {
                 tracing::warn!(newsletter = %newsletter.id, "the database does not answer: serving the feeds as they were: {error}");
-                let known = Known { asked: Instant::now(), publications: web.store().publications(), ..before };
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
-                Ok(Some(known))
+                let Known { state, last_modified, stamp, .. } = &*before;
+                Ok(Some(self.learnt(Known {
+                    state: Arc::clone(state),
+                    last_modified: last_modified.clone(),
+                    stamp: *stamp,
+                    asked: Instant::now(),
+                    publications: web.store().publications(),
+                })))
             }
             (answer, _) => answer,
         }
     }
 
     /// What the database says now: for whoever must not take what was for what is.
-    pub(super) async fn fresh(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Known>, StoreError> {
+    pub(super) async fn fresh(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Arc<Known>>, StoreError> {
         let _asking = self.asking.lock().await;
         self.ask(web, newsletter).await
     }
 
-    fn before(&self) -> Option<Known> {
+    fn before(&self) -> Option<Arc<Known>> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn ask(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Known>, StoreError> {
+    async fn ask(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Arc<Known>>, StoreError> {
         // Both are read before the database is asked: a change after that is found by the next question.
         let (asked, publications) = (Instant::now(), web.store().publications());
         let Some(state) = web.store().source_state(&newsletter.id).await? else { return Ok(None) };
@@ -126,15 +138,27 @@ impl Shelf {
             Some(before) if same(&before.state, &state) => before.stamp,
             before => before.as_ref().map_or(0, |before| before.stamp) + 1,
         };
-        let known = Known { state: Arc::new(state), stamp, asked, publications };
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
-        Ok(Some(known))
+        let last_modified = last_modified(state.changed_at);
+        Ok(Some(self.learnt(Known { state: Arc::new(state), last_modified, stamp, asked, publications })))
     }
 
-    fn trusted(&self, web: &Web) -> Option<Known> {
+    fn learnt(&self, known: Known) -> Arc<Known> {
+        let known = Arc::new(known);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&known));
+        known
+    }
+
+    fn trusted(&self, web: &Web) -> Option<Arc<Known>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let publications = web.store().publications();
         known.as_ref().filter(|known| known.publications == publications && known.asked.elapsed() < TRUSTED).cloned()
+    }
+
+    /// The document of a path, where it is in memory and known to be true.
+    pub(super) fn at_hand(&self, web: &Web, target: &Target) -> Option<(Arc<Known>, Arc<Kept>)> {
+        let known = self.trusted(web)?;
+        let kept = self.kept(target).filter(|kept| kept.is_as_of(&known))?;
+        Some((known, kept))
     }
 
     /// The document of a path, written anew where it must be. While the database is away, the one we have.
@@ -146,7 +170,7 @@ impl Shelf {
         target: &Target,
     ) -> Result<Found, StoreError> {
         let kept = self.kept(target);
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.stamp.load(Ordering::Acquire) == known.stamp) {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_as_of(known)) {
             return Ok(Found::Document(Arc::clone(kept)));
         }
         let _writing = self.writing.lock().await;
@@ -168,7 +192,7 @@ impl Shelf {
         target: &Target,
     ) -> Result<Found, StoreError> {
         let kept = self.kept(target);
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.stamp.load(Ordering::Acquire) == known.stamp) {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_as_of(known)) {
             return Ok(Found::Document(Arc::clone(kept)));
         }
         let Some(about) = about(web, newsletter, known.state(), target.facet.as_ref()).await? else {
