@@ -71,6 +71,8 @@ pub(super) struct Coded {
 const GZIP: flate2::Compression = flate2::Compression::new(6);
 const ZSTD: i32 = 6;
 const BROTLI: i32 = 5;
+/// The window of brotli in bits: as much as the largest feed has by default. It is cleared first, and the default of 22 is 4 MB.
+const BROTLI_WINDOW: i32 = 19;
 
 impl Coded {
     /// Compresses nothing yet: most documents are asked for in one coding, many in none before they change again.
@@ -121,6 +123,7 @@ fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 fn brotli(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let parameters = brotli::enc::BrotliEncoderParams {
         quality: BROTLI,
+        lgwin: BROTLI_WINDOW,
         size_hint: bytes.len(),
         ..brotli::enc::BrotliEncoderParams::default()
     };

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use crate::feed::{Feed, Format};
 use crate::http::answer::{KEEP, fingerprint};
 use crate::http::coding::{Coded, Coding};
-use crate::http::conditional;
+use crate::http::conditional::{self, Known};
 use crate::http::headers;
 use crate::websub;
 
@@ -72,9 +72,9 @@ impl Served {
             Format::Rss | Format::Atom => "application/xml; charset=utf-8",
             Format::Json => "application/json",
         };
-        let link = link(feed, format);
-        let reader = Variant::new(format.content_type(), bytes.identity(), link.as_ref());
-        let mut browser = Variant::new(page, bytes.identity(), link.as_ref());
+        let (link, content) = (link(feed, format), fingerprint(bytes.identity()));
+        let reader = Variant::new(format.content_type(), &content, link.as_ref());
+        let mut browser = Variant::new(page, &content, link.as_ref());
         browser.whole.insert(header::CONTENT_SECURITY_POLICY, POLICY);
         Self { reader, browser, bytes }
     }
@@ -98,13 +98,18 @@ impl Served {
     /// The same, where nothing must be compressed for it.
     pub(super) fn at_hand(&self, request: &HeaderMap, fresh: &Freshness) -> Option<Response<Bytes>> {
         let variant = self.variant(request);
-        let coding = Coding::choose(request);
-        let made = self.bytes.made(coding);
-        if let Some(known) = conditional::known(request, &variant.tag, Some(fresh.modified)) {
-            let ours = made.map_or(coding, |(coding, _)| coding);
-            return Some(variant.unchanged(known.coding().unwrap_or(ours), fresh));
+        match conditional::known(request, &variant.tag, Some(fresh.modified)) {
+            Some(Known::Tag(coding)) => Some(variant.unchanged(coding, fresh)),
+            Some(Known::Otherwise) => {
+                let coding = Coding::choose(request);
+                let made = self.bytes.made(coding).map_or(coding, |(made, _)| made);
+                Some(variant.unchanged(made, fresh))
+            }
+            None => {
+                let (coding, bytes) = self.bytes.made(Coding::choose(request))?;
+                Some(variant.whole(coding, bytes, fresh))
+            }
         }
-        made.map(|(coding, bytes)| variant.whole(coding, bytes, fresh))
     }
 
     fn variant(&self, request: &HeaderMap) -> &Variant {
@@ -114,9 +119,10 @@ impl Served {
 }
 
 impl Variant {
-    /// The tag comes from type and content alone, so that all nodes agree on it, today and after the next restart.
-    fn new(content_type: &'static str, bytes: &[u8], link: Option<&HeaderValue>) -> Self {
-        let tag = fingerprint(&[content_type.as_bytes(), b"\n", bytes].concat());
+    /// The tag comes from type and content alone, so that all nodes agree on it, today and after the next restart. `content` is the
+    /// fingerprint of the bytes.
+    fn new(content_type: &'static str, content: &str, link: Option<&HeaderValue>) -> Self {
+        let tag = fingerprint(format!("{content_type}\n{content}").as_bytes());
         let etag = |coding| {
             let text = match coding {
                 Coding::Identity => format!("\"{tag}\""),
@@ -138,8 +144,8 @@ impl Variant {
         ] {
             unchanged.insert(name, value);
         }
-        headers::guard(&mut unchanged);
         let mut whole = unchanged.clone();
+        headers::guard(&mut whole);
         whole.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
         whole.insert(header::CONTENT_ENCODING, HeaderValue::from_static(""));
         if let Some(link) = link {

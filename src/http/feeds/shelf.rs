@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
 use super::served::{Freshness, Served, last_modified};
@@ -14,9 +15,8 @@ use super::target::{Name, Target};
 use super::{about, base_of};
 use crate::config::Newsletter;
 use crate::feed::plan::{Document, Plan};
-use crate::feed::{About, Chain, Feed};
+use crate::feed::{About, Feed};
 use crate::http::Web;
-use crate::issue::Revision;
 use crate::store::{SourceState, StoreError};
 use crate::types::FacetId;
 
@@ -40,6 +40,8 @@ pub(super) struct Shelf {
     /// Held by whoever writes; the others wait for the same document.
     writing: tokio::sync::Mutex<()>,
     plan: Mutex<Option<(u64, Arc<Plan>)>>,
+    /// The last one that was read: after a change, readers ask for the same document in the other formats.
+    material: Mutex<Option<Material>>,
     documents: RwLock<HashMap<Target, Arc<Kept>>>,
     uses: AtomicU64,
 }
@@ -195,6 +197,10 @@ impl Shelf {
         if let Some(kept) = kept.as_ref().filter(|kept| kept.is_as_of(known)) {
             return Ok(Found::Document(Arc::clone(kept)));
         }
+        let read = self.material.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(material) = read.filter(|read| read.is_of(target, known.stamp)) {
+            return Ok(Found::Document(self.write(target, &material).await?));
+        }
         let Some(about) = about(web, newsletter, known.state(), target.facet.as_ref()).await? else {
             return Ok(Found::Nothing);
         };
@@ -213,8 +219,13 @@ impl Shelf {
             }
             let revisions = web.store().revisions(&newsletter.id, &issues).await?;
             if plan.shows(document, &revisions) {
-                let job = Job::new(about, &plan, document, revisions, version);
-                return Ok(Found::Document(self.write(target, job, known.stamp).await?));
+                let (base, chain) = (base(&about, &plan, document), plan.chain(&about.home, document));
+                let assemble = move || Arc::new(Feed::assemble(&about, &base, chain, &revisions));
+                let feed = tokio::task::spawn_blocking(assemble).await.map_err(stopping)?;
+                let (facet, name) = (target.facet.clone(), target.name.clone());
+                let material = Material { facet, name, stamp: known.stamp, version, feed };
+                *self.material.lock().unwrap_or_else(PoisonError::into_inner) = Some(material.clone());
+                return Ok(Found::Document(self.write(target, &material).await?));
             }
             // Something was published between the two questions: plan again.
             *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -244,19 +255,15 @@ impl Shelf {
         Ok(plan)
     }
 
-    async fn write(&self, target: &Target, job: Job, stamp: u64) -> Result<Arc<Kept>, StoreError> {
-        let (format, version) = (target.format, job.version.clone());
-        let written = tokio::task::spawn_blocking(move || {
-            let feed = Feed::assemble(&job.about, &job.base, job.chain, &job.revisions);
-            (Served::write(&feed, format), feed.updated)
-        });
-        let (served, updated) = written.await.map_err(|_| StoreError::Value("the process is stopping".into()))?;
+    async fn write(&self, target: &Target, material: &Material) -> Result<Arc<Kept>, StoreError> {
+        let (format, feed) = (target.format, Arc::clone(&material.feed));
+        let served = tokio::task::spawn_blocking(move || Served::write(&feed, format)).await.map_err(stopping)?;
         let for_ever = matches!(target.name, Name::Archived { .. });
         let kept = Arc::new(Kept {
             served,
-            archived: for_ever.then(|| Freshness::for_ever(updated)),
-            version,
-            stamp: AtomicU64::new(stamp),
+            archived: for_ever.then(|| Freshness::for_ever(material.feed.updated)),
+            version: material.version.clone(),
+            stamp: AtomicU64::new(material.stamp),
             used: AtomicU64::new(self.uses.fetch_add(1, Ordering::Relaxed)),
         });
         self.keep(target, &kept);
@@ -290,25 +297,34 @@ impl Shelf {
     }
 }
 
-/// What a document is written from.
-#[derive(Debug)]
-struct Job {
-    about: About,
-    base: String,
-    chain: Chain,
-    revisions: Vec<Revision>,
+/// What a document is written from, in whatever format.
+#[derive(Clone, Debug)]
+struct Material {
+    facet: Option<FacetId>,
+    name: Name,
+    /// The [`Known::stamp`] for which it was read.
+    stamp: u64,
     version: String,
+    feed: Arc<Feed>,
 }
 
-impl Job {
-    fn new(about: About, plan: &Plan, document: Document, revisions: Vec<Revision>, version: String) -> Self {
-        let folder = match document {
-            Document::Current => None,
-            Document::Archived(number) => plan.folder(number),
-        };
-        let base = base_of(&about.home, folder.as_deref().unwrap_or_default());
-        Self { chain: plan.chain(&about.home, document), about, base, revisions, version }
+impl Material {
+    fn is_of(&self, target: &Target, stamp: u64) -> bool {
+        self.stamp == stamp && self.facet == target.facet && self.name == target.name
     }
+}
+
+/// Where the feeds of a document are.
+fn base(about: &About, plan: &Plan, document: Document) -> String {
+    let folder = match document {
+        Document::Current => None,
+        Document::Archived(number) => plan.folder(number),
+    };
+    base_of(&about.home, folder.as_deref().unwrap_or_default())
+}
+
+fn stopping(_: JoinError) -> StoreError {
+    StoreError::Value("the process is stopping".into())
 }
 
 /// Whether readers see the same.
