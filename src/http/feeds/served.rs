@@ -144,6 +144,7 @@ impl Variant {
         ] {
             unchanged.insert(name, value);
         }
+        // What guards a page guards nothing in an answer without one (RFC 9110 section 15.4.5).
         let mut whole = unchanged.clone();
         headers::guard(&mut whole);
         whole.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
