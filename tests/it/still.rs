@@ -53,7 +53,8 @@ fn links(root: &Path, file: &str, base: &str) -> usize {
     assert!(!text.contains("<form"), "{file} has a form that nobody answers");
     let base = url::Url::parse(base).unwrap();
     let (origin, mut found) = (base.origin().ascii_serialization(), 0);
-    for link in text.split(['"', ' ', '<', '>']).filter(|text| text.starts_with(&origin) || text.starts_with('/')) {
+    for link in text.split(['"', ' ', '<', '>', '\\']).filter(|text| text.starts_with(&origin) || text.starts_with('/'))
+    {
         let path = link.strip_prefix(&origin).unwrap_or(link).split('#').next().unwrap();
         // The ends of tags, and what stands behind a slash in words.
         if !path.starts_with('/')
