@@ -55,8 +55,9 @@ CREATE TABLE issue (
     PRIMARY KEY (newsletter, issue)
 );
 CREATE INDEX issue_by_slug ON issue (newsletter, slug);
--- Archives and feeds are read in this order, from either end, without a look at the revisions.
-CREATE INDEX issue_by_date ON issue (newsletter, published, written_at, issue);
+-- Archives and feeds are read in this order, from either end, without a look at the revisions. With what a feed is planned by in the
+-- index, ten thousand issues are planned without a look at the table either.
+CREATE INDEX issue_by_date ON issue (newsletter, published, written_at, issue, feed_hash, feed_size);
 
 -- An issue as it was read at one commit and rendered. Numbers count from 1 for each issue; a mailing freezes one.
 CREATE TABLE revision (

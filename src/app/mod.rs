@@ -232,7 +232,7 @@ impl App {
             tasks.spawn(loops::distribute(distributor, self.clock.clone(), Arc::clone(&news), stop.clone()));
         }
         if let Some(public) = listeners.public {
-            tasks.spawn(http::serve::run(public, http::public(web.clone()), stopped(stop.clone())));
+            tasks.spawn(http::serve::run(public, http::front(web.clone()), stopped(stop.clone())));
         }
         if let Some(private) = listeners.private {
             tasks.spawn(http::serve::run(private, http::private(web), stopped(stop.clone())));

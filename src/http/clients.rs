@@ -5,31 +5,25 @@ use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use axum::extract::ConnectInfo;
-use axum::extract::connect_info::Connected;
 use axum::http::{Extensions, HeaderMap};
-use axum::serve::IncomingStream;
 use tokio::time::Instant;
-
-use super::patient::Patient;
 
 /// The address at the other end of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Peer(pub SocketAddr);
 
-impl Connected<IncomingStream<'_, Patient>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Patient>) -> Self {
-        Self(*stream.remote_addr())
-    }
+/// The peer of a request; `None` for one of our own, within the process.
+pub(super) fn peer(extensions: &Extensions) -> Option<Peer> {
+    extensions.get().copied()
 }
 
 /// Who asks, as far as it can be known: what the trusted header says, else the peer. `None` where that is no one client: a request
 /// within the process, or a peer on a private network, which is our proxy more likely than a reader.
-pub(super) fn client(extensions: &Extensions, headers: &HeaderMap, trusted: Option<&str>) -> Option<IpAddr> {
+pub(super) fn client(peer: Option<Peer>, headers: &HeaderMap, trusted: Option<&str>) -> Option<IpAddr> {
     let named = trusted.and_then(|name| headers.get_all(name).iter().next_back()?.to_str().ok());
     let address = match named.and_then(|list| address(list.rsplit(',').next()?)) {
         Some(address) => address,
-        None => extensions.get::<ConnectInfo<Peer>>().map(|ConnectInfo(Peer(peer))| peer.ip()).filter(is_public)?,
+        None => peer.map(|Peer(peer)| peer.ip()).filter(is_public)?,
     };
     Some(network(address))
 }
@@ -143,12 +137,11 @@ mod tests {
     #[test]
     fn a_client_is_the_peer_unless_a_trusted_proxy_says_another() {
         let asked = |peer: &str, header: Option<&str>, trusted| {
-            let (mut extensions, mut headers) = (Extensions::new(), HeaderMap::new());
-            extensions.insert(ConnectInfo(Peer(SocketAddr::new(ip(peer), 4711))));
+            let mut headers = HeaderMap::new();
             if let Some(value) = header {
                 headers.insert("x-forwarded-for", value.parse().unwrap());
             }
-            client(&extensions, &headers, trusted)
+            client(Some(Peer(SocketAddr::new(ip(peer), 4711))), &headers, trusted)
         };
         let trusted = Some("x-forwarded-for");
         for (peer, header, trusted, expected) in [
@@ -168,6 +161,6 @@ mod tests {
         ] {
             assert_eq!(asked(peer, header, trusted), expected.map(ip), "{peer} {header:?} {trusted:?}");
         }
-        assert_eq!(client(&Extensions::new(), &HeaderMap::new(), None), None);
+        assert_eq!(client(None, &HeaderMap::new(), None), None);
     }
 }

@@ -1,6 +1,6 @@
 //! The headers that every answer carries, so that a browser trusts a page no further than it must.
 
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::Response;
 
 /// A public page loads its style sheet and images and posts to us; nothing else, and no script at all. Images come from anywhere,
@@ -23,13 +23,7 @@ pub(super) async fn private(response: Response) -> Response {
 }
 
 fn guarded(mut response: Response, policy: &'static str) -> Response {
-    let headers = response.headers_mut();
-    let mut unless_set = |name: HeaderName, value: &'static str| {
-        headers.entry(name).or_insert(HeaderValue::from_static(value));
-    };
-    unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
-    // The URL of a token page is a key: no other site may learn it.
-    unless_set(header::REFERRER_POLICY, "no-referrer");
+    guard(response.headers_mut());
     let is_page =
         response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
     if is_page {
@@ -37,4 +31,14 @@ fn guarded(mut response: Response, policy: &'static str) -> Response {
         response.headers_mut().entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     }
     response
+}
+
+/// Puts in what is not about pages only, where it is not set.
+pub(super) fn guard(headers: &mut HeaderMap) {
+    let mut unless_set = |name: HeaderName, value: &'static str| {
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
+    };
+    unless_set(header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    // The URL of a token page is a key: no other site may learn it.
+    unless_set(header::REFERRER_POLICY, "no-referrer");
 }

@@ -11,6 +11,7 @@ mod conditional;
 mod error;
 pub mod feeds;
 mod files;
+mod front;
 mod headers;
 mod hub;
 mod listings;
@@ -31,6 +32,7 @@ mod subscriptions;
 mod web;
 mod webhook;
 
+pub use front::{Front, front};
 pub use hub::feeds;
 pub use web::Web;
 

@@ -1,5 +1,5 @@
-//! Connections that do not wait for ever: `axum::serve` sets no timeout for reading headers, bodies or for a client that does
-//! not read, so the connection itself gives up when nothing has moved on it for a while.
+//! Connections that do not wait for ever: hyper has no timeout for bodies or for a client that does not read, and its timeout for
+//! headers is a timer for each request, so the connection itself gives up when nothing has moved on it for a while.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,57 +12,50 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, Sleep, sleep};
 
-/// How long a connection may stand still, between requests and within one. No handler takes a tenth of it.
+/// How long a connection may stand still at least, between requests and within one; at most it is twice that. No handler takes a tenth
+/// of it.
 const IDLE: Duration = Duration::from_secs(30);
 
 /// A listener whose connections give up.
 pub(super) struct Patient(pub TcpListener);
 
-impl Listener for Patient {
-    type Io = Stream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Stream, SocketAddr) {
+impl Patient {
+    pub(super) async fn accept(&mut self) -> (Stream, SocketAddr) {
         // axum's own listener: it waits and tries again when the system is out of file descriptors.
         let (stream, address) = Listener::accept(&mut self.0).await;
         // Answers are written at once, so waiting for more to send only delays their end. Without it they are slower, not wrong.
         let _ = stream.set_nodelay(true);
         (Stream::new(stream, IDLE), address)
     }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
 }
 
-/// A connection with a deadline that every byte moves on.
+/// A connection with an alarm that looks whether anything has moved since it last rang. To set the alarm anew with every read and
+/// write, or only to ask for the time, would cost more than that is worth.
 pub(super) struct Stream {
     stream: TcpStream,
-    /// Looks whether something has moved; set anew only when it rings, since to move a timer with every read and write would
-    /// cost more than they do.
     alarm: Pin<Box<Sleep>>,
-    moved: Instant,
+    moved: bool,
     idle: Duration,
 }
 
 impl Stream {
     fn new(stream: TcpStream, idle: Duration) -> Self {
-        Self { stream, alarm: Box::pin(sleep(idle)), moved: Instant::now(), idle }
+        Self { stream, alarm: Box::pin(sleep(idle)), moved: false, idle }
     }
 
     /// Passes on what the socket said, or an error when it has been saying nothing for too long.
     fn watched<T>(&mut self, context: &mut Context<'_>, said: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if said.is_ready() {
-            self.moved = Instant::now();
+            self.moved = true;
             return said;
         }
         loop {
             ready!(self.alarm.as_mut().poll(context));
-            let deadline = self.moved + self.idle;
-            if deadline <= Instant::now() {
+            if !std::mem::take(&mut self.moved) {
                 return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
             }
-            self.alarm.as_mut().reset(deadline);
+            let next = Instant::now() + self.idle;
+            self.alarm.as_mut().reset(next);
         }
     }
 }
@@ -85,7 +78,12 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let said = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let stream = Pin::new(&mut self.stream);
+        // One piece, such as a 304, costs the system less as what it is than as a list of one.
+        let said = match slices {
+            [only] => stream.poll_write(cx, only),
+            slices => stream.poll_write_vectored(cx, slices),
+        };
         self.watched(cx, said)
     }
 

@@ -1,15 +1,18 @@
 //! Opens a listener and serves a router on it until told to stop.
 
-use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::time::Duration;
 
-use axum::Router;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 use super::clients::Peer;
+use super::front::Front;
 use super::patient::Patient;
 
 /// How long requests in flight may take after the signal to stop. A page takes milliseconds; who reads slower than this is cut off.
@@ -55,31 +58,40 @@ fn explained(error: &io::Error, what: &str) -> (String, String) {
 }
 
 /// Serves until `shutdown` ends; then takes no new connection, finishes requests in flight, and returns within a few seconds.
-pub async fn run(listener: TcpListener, router: Router, shutdown: impl Future<Output = ()> + Send + 'static) {
-    let (stopping, stopped) = oneshot::channel();
-    let service = router.into_make_service_with_connect_info::<Peer>();
-    let server = axum::serve(Patient(listener), service).with_graceful_shutdown(async move {
-        shutdown.await;
-        let _ = stopping.send(());
-    });
-    let patience_ends = async {
-        let _ = stopped.await;
-        tokio::time::sleep(GRACE).await;
-    };
-    tokio::select! {
-        result = server => if let Err(error) = result {
-            tracing::error!("the HTTP server ended: {error}");
-        },
-        () = patience_ends => tracing::warn!("some HTTP clients were too slow and are cut off"),
+///
+/// Not `axum::serve`, which knows routers only: each request for a feed would pay for a route, three layers and six boxes.
+pub async fn run(listener: TcpListener, front: impl Into<Front>, shutdown: impl Future<Output = ()> + Send + 'static) {
+    let (mut listener, front, connections) = (Patient(listener), front.into(), GracefulShutdown::new());
+    let mut shutdown = pin!(shutdown);
+    loop {
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = &mut shutdown => break,
+        };
+        let front = front.clone();
+        let service = service_fn(move |request| front.answer(request, Peer(peer)).ready());
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection = connections.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!("a connection of {peer} ended: {error}");
+            }
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(GRACE, connections.shutdown()).await.is_err() {
+        tracing::warn!("some HTTP clients were too slow and are cut off");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::Router;
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::TcpStream;
+    use tokio::sync::oneshot;
 
     async fn started() -> (SocketAddr, oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
         let listener = bind("127.0.0.1:0".parse().unwrap(), "server.public").await.unwrap();

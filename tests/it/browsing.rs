@@ -1,5 +1,7 @@
 //! A reader with a real browser: what is seen, what works by keyboard, and what a screen reader would stumble over.
 
+use tidings::types::NewsletterId;
+
 use crate::browser::Browser;
 use crate::harness::{Backend, TestApp};
 
@@ -149,6 +151,7 @@ async fn every_other_page_is_as_good() {
         "/weekly/tags/release/",
         "/weekly/tags/weekly/",
         "/weekly/authors/ada/",
+        "/weekly/feeds/",
         "/weekly/issues/gone",
         "/nothing/here",
     ] {
@@ -157,6 +160,15 @@ async fn every_other_page_is_as_good() {
     }
     browser.open(&format!("{}/weekly/issues/arabic", app.url)).await;
     assert_eq!(browser.run("return getComputedStyle(document.querySelector('.content p')).direction").await, "rtl");
+    let mut config = app.config();
+    let mut second = config.newsletters[0].clone();
+    (second.id, second.title) = (NewsletterId::parse("monthly").unwrap(), "The Monthly".into());
+    config.newsletters.push(second);
+    let (several, server) = app.serve_as(config).await;
+    browser.open(&several).await;
+    look(&browser, "the list of several newsletters").await;
+    assert!(browser.text("main").await.contains("The Monthly"));
+    server.abort();
     browser.open(&format!("{}/outbox/", app.private)).await;
     look(&browser, "outbox").await;
     browser.click(".archive li a").await;

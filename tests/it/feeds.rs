@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use axum::body::Body;
+use axum::http::Request;
 use reqwest::Method;
 use tidings::app::App;
 use tidings::chance::Chance;
 use tidings::http;
+use tower::ServiceExt as _;
 
 use crate::harness::{Answer, Backend, TestApp, eventually, on_both};
 
@@ -176,7 +179,7 @@ async fn another_node(app: &TestApp) -> (App, String, tokio::task::JoinHandle<()
     let node = App::open(app.config(), app.clock.clone(), Chance::system()).await.unwrap();
     let listener = http::serve::bind("127.0.0.1:0".parse().unwrap(), "server.public").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let server = tokio::spawn(http::serve::run(listener, http::public(node.web()), std::future::pending()));
+    let server = tokio::spawn(http::serve::run(listener, http::front(node.web()), std::future::pending()));
     (node, url, server)
 }
 
@@ -262,6 +265,65 @@ async fn a_feed_answers_conditions_ranges_and_preflights_as_caches_expect() {
     let sheet = app.get("/feed.css").await;
     assert_eq!((sheet.status, sheet.header("content-type")), (200, "text/css; charset=utf-8"));
     assert_eq!(app.get("/icon.png").await.header("content-type"), "image/png");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_feed_from_memory_is_answered_as_the_router_answers_it() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    write_issues(&mut app, 25).await;
+    // With a shelf of its own, which is empty.
+    let router = http::public(app.app().web());
+    let archive = link(&app.get("/weekly/atom.xml").await, "prev-archive").unwrap().replace(&app.url, "");
+    let mut compared = 0;
+    for path in
+        ["/weekly/atom.xml", "/weekly/rss.xml", "/weekly/feed.json", "/weekly/authors/the-editors/atom.xml", &archive]
+    {
+        let whole = app.get_with(path, &[("Accept-Encoding", "gzip")]).await;
+        let (etag, date) = (whole.header("etag").to_owned(), whole.header("last-modified").to_owned());
+        for asked in [
+            ("Accept", "*/*"),
+            ("Accept-Encoding", "gzip"),
+            ("Accept-Encoding", "gzip, deflate, br, zstd"),
+            ("Sec-Fetch-Dest", "document"),
+            ("If-None-Match", etag.as_str()),
+            ("If-None-Match", "*"),
+            ("If-None-Match", "\"old\""),
+            ("If-Modified-Since", date.as_str()),
+        ] {
+            // The first may still go through the router; the second finds it made.
+            app.get_with(path, &[asked]).await;
+            let from_memory = app.get_with(path, &[asked]).await;
+            let request = Request::get(path).header(asked.0, asked.1).body(Body::empty()).unwrap();
+            let routed = router.clone().oneshot(request).await.unwrap();
+            assert_eq!(from_memory.status, routed.status().as_u16(), "{path} {asked:?}");
+            for (name, value) in &from_memory.headers {
+                let is_hypers = name == "date" || name == "content-length";
+                assert!(
+                    is_hypers
+                        || routed
+                            .headers()
+                            .get(name.as_str())
+                            .is_some_and(|other| other.as_bytes() == value.as_bytes()),
+                    "{path} {asked:?} {name}"
+                );
+            }
+            let guards = ["x-content-type-options", "referrer-policy", "content-length"];
+            let missing = routed.headers().keys().filter(|name| !from_memory.headers.contains_key(name.as_str()));
+            let missing: Vec<_> = missing.map(|name| name.as_str()).collect();
+            match from_memory.status {
+                304 => assert!(missing.iter().all(|name| guards.contains(name)), "{path} {asked:?}: {missing:?}"),
+                _ => assert!(missing.is_empty(), "{path} {asked:?}: {missing:?}"),
+            }
+            let bytes = axum::body::to_bytes(routed.into_body(), usize::MAX).await.unwrap();
+            assert_eq!(from_memory.body, String::from_utf8_lossy(&bytes), "{path} {asked:?}");
+            compared += 1;
+        }
+        let head = reqwest::Client::new().head(format!("{}{path}", app.url)).send().await.unwrap();
+        let plain = app.get(path).await;
+        assert_eq!((head.status().as_u16(), &head.headers()["etag"]), (200, &plain.headers["etag"]), "{path}");
+        assert_eq!(head.headers()["content-length"].to_str().unwrap(), plain.body.len().to_string(), "{path}");
+    }
+    assert_eq!(compared, 40);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -214,7 +214,7 @@ cron = "0 9 * * 1"
         let private = TcpListener::bind("127.0.0.1:0").await.unwrap();
         self.private = format!("http://{}", private.local_addr().unwrap());
         let servers = vec![
-            tokio::spawn(http::serve::run(listener, http::public(app.web()), until(stopped.clone()))),
+            tokio::spawn(http::serve::run(listener, http::front(app.web()), until(stopped.clone()))),
             tokio::spawn(http::serve::run(private, http::private(app.web()), until(stopped))),
         ];
         self.running = Some(Running { watchers: app.watchers(), app, stop, servers });
@@ -264,7 +264,7 @@ cron = "0 9 * * 1"
         );
         let listener = http::serve::bind("127.0.0.1:0".parse().unwrap(), "server.public").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        (url, tokio::spawn(http::serve::run(listener, http::public(web), std::future::pending())))
+        (url, tokio::spawn(http::serve::run(listener, http::front(web), std::future::pending())))
     }
 
     pub fn app(&self) -> &App {

@@ -47,6 +47,74 @@ fn written(app: &TestApp) -> BTreeSet<String> {
     found
 }
 
+/// How many links of ours a file has; each leads to a file below the site's root, which is what `base` names.
+fn links(root: &Path, file: &str, base: &str) -> usize {
+    let text = std::fs::read_to_string(root.join(file)).unwrap();
+    assert!(!text.contains("<form"), "{file} has a form that nobody answers");
+    let base = url::Url::parse(base).unwrap();
+    let (origin, mut found) = (base.origin().ascii_serialization(), 0);
+    for link in text.split(['"', ' ', '<', '>', '\\']).filter(|text| text.starts_with(&origin) || text.starts_with('/'))
+    {
+        let path = link.strip_prefix(&origin).unwrap_or(link).split('#').next().unwrap();
+        // The ends of tags, and what stands behind a slash in words.
+        if !path.starts_with('/')
+            || path.starts_with("//")
+            || !link.starts_with(&origin) && !text.contains(&format!("\"{link}\""))
+        {
+            continue;
+        }
+        let below = path.strip_prefix(base.path()).unwrap_or_else(|| panic!("{file} links to {link}, outside {base}"));
+        let there = root.join(below.replace("%20", " "));
+        let is_file = there.is_file() || there.join("index.html").is_file();
+        assert!(is_file, "{file} links to {link}, which is no file");
+        found += 1;
+    }
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_static_site_below_a_path_stays_below_it() {
+    let directory = tempfile::TempDir::new().unwrap();
+    let here = directory.path();
+    std::fs::create_dir(here.join("issues")).unwrap();
+    for n in 1..=3 {
+        let head = format!("title: Number {n}\ndate: 2026-01-0{n}\ntags: [Release]\nauthor: Ada\nimage: chart.png");
+        let body = "[the first](1.md), [a file](<a b.txt>) and ![a chart](chart.png)";
+        std::fs::write(here.join(format!("issues/{n}.md")), format!("---\n{head}\n---\n\n{body}\n")).unwrap();
+    }
+    std::fs::write(here.join("issues/chart.png"), b"\x89PNG\r\n\x1a\n").unwrap();
+    std::fs::write(here.join("issues/a b.txt"), "text").unwrap();
+    let newsletter = |id: &str| {
+        format!(
+            "[newsletters.{id}]\ntitle = \"{id}\"\nfrom = \"{id}@example.org\"\nsource.directory = \"issues\"\n\
+             [newsletters.{id}.cadences.each]\ntitle = \"Each\"\ncron = \"0 9 * * 1\"\n"
+        )
+    };
+    let config =
+        format!("[server]\nurl = \"https://example.org/news/\"\n{}{}", newsletter("weekly"), newsletter("monthly"));
+    std::fs::write(here.join("tidings.toml"), config).unwrap();
+    let output = tidings(here).args(["--config", "tidings.toml", "render", "site"]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (site, base) = (here.join("site"), "https://example.org/news/");
+    for file in [
+        "index.html",
+        "sitemap.xml",
+        "feeds.opml",
+        "weekly/index.html",
+        "weekly/feeds/index.html",
+        "weekly/issues/1/index.html",
+        "weekly/tags/release/index.html",
+        "weekly/atom.xml",
+        "weekly/rss.xml",
+        "weekly/feed.json",
+        "monthly/authors/ada/atom.xml",
+    ] {
+        assert!(links(&site, file, base) > 1, "{file}");
+    }
+    let sheet = std::fs::read_to_string(site.join("weekly/atom.xml")).unwrap();
+    assert!(sheet.contains("href=\"/news/feed.css\""), "{sheet}");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn every_link_of_a_static_site_leads_to_a_file() {
     let app = site().await;
@@ -73,21 +141,8 @@ async fn every_link_of_a_static_site_leads_to_a_file() {
     ] {
         assert!(written.contains(file), "{file} is not in {written:#?}");
     }
-    let mut links = 0;
-    for file in written.iter().filter(|file| file.ends_with(".html") && !file.ends_with("mail.html")) {
-        let html = std::fs::read_to_string(app.path("site").join(file)).unwrap();
-        assert!(!html.contains("<form"), "{file} has a form that nobody answers");
-        for attribute in html.split(['"', ' ']).filter(|text| text.starts_with(&app.url) || text.starts_with('/')) {
-            let path = attribute.strip_prefix(&app.url).unwrap_or(attribute).split('#').next().unwrap();
-            if !path.starts_with('/') || path.starts_with("//") || path == "/>" {
-                continue;
-            }
-            let path = path.trim_start_matches('/').replace("%20", " ");
-            let there = [path.clone(), format!("{path}index.html"), format!("{path}/index.html")];
-            assert!(there.iter().any(|file| written.contains(file)), "{file} links to {path:?}, which is no file");
-            links += 1;
-        }
-    }
+    let pages = written.iter().filter(|file| file.ends_with(".html") && !file.ends_with("mail.html"));
+    let links: usize = pages.map(|file| links(&app.path("site"), file, &format!("{}/", app.url))).sum();
     assert!(links > 500, "{links} links were looked at");
     let moved = std::fs::read_to_string(app.path("site/weekly/2026/older/index.html")).unwrap();
     assert!(moved.contains(&format!("content=\"0; url={}/weekly/issues/moved\"", app.url)), "{moved}");

@@ -10,16 +10,18 @@ pub(super) use lists::{icon, install_opml, list, opml, stylesheet};
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
+use std::time::Duration;
 
 use axum::RequestExt as _;
-use axum::extract::{Path, Request, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::body::{Body, Bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use axum::response::{IntoResponse, Redirect};
 use chrono::{DateTime, Utc};
 use tokio::time::Instant;
 
 use super::Web;
-use super::clients::{self, Clients};
+use super::clients::{self, Clients, Peer};
 use super::error::Error;
 use super::pages;
 use crate::config::{Config, Newsletter};
@@ -28,7 +30,7 @@ use crate::site;
 use crate::store::{SourceState, StoreError};
 use crate::types::{FacetId, NewsletterId};
 use served::Freshness;
-use shelf::{Found, Shelf};
+use shelf::{Found, Kept, Known, Shelf};
 use target::Target;
 
 /// A request of our own for a feed as it is now, and for no answer while that cannot be said.
@@ -51,7 +53,7 @@ impl Cache {
 }
 
 /// `GET /{newsletter}/...`: a feed, where the path is the path of one; any other may be a former path of an issue.
-pub(super) async fn feed(State(web): State<Web>, mut request: Request) -> Result<Response, Error> {
+pub(super) async fn feed(State(web): State<Web>, mut request: Request<Body>) -> Result<Response<Body>, Error> {
     let path = request.uri().path();
     let (name, below) = web.below_root(path).and_then(|path| path.split_once('/')).ok_or(Error::NotFound)?;
     let newsletter = web.newsletter(name)?;
@@ -66,9 +68,13 @@ pub(super) async fn feed(State(web): State<Web>, mut request: Request) -> Result
     match shelf.find(&web, newsletter, &known, &target).await? {
         Found::Document(kept) if fresh && !kept.is_as_of(&known) => Err(Error::NotReadYet),
         Found::Document(kept) => {
-            let fresh = kept.archived.clone().unwrap_or_else(|| freshness(known.state(), web.clock().now()));
-            let response = kept.served.answer(request.headers(), &fresh);
-            Ok(too_many(&web, &request).filter(|_| response.status() == StatusCode::OK).unwrap_or(response))
+            let response = kept.served.answer(request.headers(), &freshness(&web, &known, &kept)).await;
+            if response.status() == StatusCode::OK
+                && let Err(wait) = admit(&web, &request, clients::peer(request.extensions()))
+            {
+                return Ok(too_many(wait));
+            }
+            Ok(response.map(Body::from))
         }
         Found::Elsewhere(folder) => {
             let feed = base_of(home(&web, newsletter, target.facet.as_ref()).as_str(), &folder);
@@ -79,7 +85,7 @@ pub(super) async fn feed(State(web): State<Web>, mut request: Request) -> Result
 }
 
 /// `OPTIONS` of a feed: a script on another site asks whether it may send conditions with its request (CORS preflight).
-pub(super) async fn preflight(State(web): State<Web>, request: Request) -> Result<Response, Error> {
+pub(super) async fn preflight(State(web): State<Web>, request: Request<Body>) -> Result<Response<Body>, Error> {
     let (name, below) =
         web.below_root(request.uri().path()).and_then(|path| path.split_once('/')).ok_or(Error::NotFound)?;
     web.newsletter(name)?;
@@ -94,34 +100,62 @@ pub(super) async fn preflight(State(web): State<Web>, request: Request) -> Resul
     Ok((StatusCode::NO_CONTENT, allowed).into_response())
 }
 
-/// The answer to a client that loads a feed whole again and again. Who says what it has is never told to wait.
-fn too_many(web: &Web, request: &axum::extract::Request) -> Option<Response> {
-    let headers = request.headers();
-    if headers.contains_key(header::IF_NONE_MATCH) || headers.contains_key(header::IF_MODIFIED_SINCE) {
+/// The answer of [`feed`] where it is in memory and nothing has to be waited for; `None` for whatever else, which the router answers.
+/// Most requests that Tidings ever gets are these, and routing costs more than answering them.
+pub(super) fn at_hand<B>(web: &Web, request: &Request<B>, peer: Peer) -> Option<Response<Bytes>> {
+    if request.method() != Method::GET {
         return None;
     }
-    let client = clients::client(request.extensions(), headers, web.config().server.client_header.as_deref())?;
+    let (name, below) = web.below_root(request.uri().path())?.split_once('/')?;
+    let target = Target::parse(below)?;
+    let newsletter = web.newsletter(name).ok()?;
+    let (known, kept) = web.feeds().shelves.get(&newsletter.id)?.at_hand(web, &target)?;
+    let response = kept.served.at_hand(request.headers(), &freshness(web, &known, &kept))?;
+    // Who is refused here is refused by the router again, and told to wait.
+    let is_admitted = response.status() != StatusCode::OK || admit(web, request, Some(peer)).is_ok();
+    is_admitted.then_some(response)
+}
+
+/// Whether a client may load the feed whole; if not, how long it should wait. Who says what it has is never told to.
+fn admit<B>(web: &Web, request: &Request<B>, peer: Option<Peer>) -> Result<(), Duration> {
+    let headers = request.headers();
+    if headers.contains_key(header::IF_NONE_MATCH) || headers.contains_key(header::IF_MODIFIED_SINCE) {
+        return Ok(());
+    }
+    let Some(client) = clients::client(peer, headers, web.config().server.client_header.as_deref()) else {
+        return Ok(());
+    };
     let feed = web.feeds().hasher.hash_one(request.uri().path());
-    let wait = web.feeds().clients.admit(client, feed, Instant::now()).err()?;
+    web.feeds().clients.admit(client, feed, Instant::now())
+}
+
+/// The answer to a client that loads a feed whole again and again.
+fn too_many(wait: Duration) -> Response<Body> {
     let retry = HeaderValue::from(wait.as_secs() + 1);
     let words = "This feed was loaded many times in a few minutes. Please send If-None-Match with its ETag, or ask less often.\n";
     let headers = [(header::RETRY_AFTER, retry), (header::CACHE_CONTROL, super::answer::NEVER)];
-    Some((StatusCode::TOO_MANY_REQUESTS, headers, words).into_response())
+    (StatusCode::TOO_MANY_REQUESTS, headers, words).into_response()
 }
 
 /// How long a feed may be kept without asking. WebSub tells of surprises; an issue that waits for its date is none.
 const KEPT: i64 = 300;
 
-/// Until the next issue is due, and no longer than [`KEPT`] seconds. `Last-Modified` is when anything readers see changed, and not
-/// the date of the newest entry: a new issue may bear an old date, and a withdrawn one takes its date with it.
-fn freshness(state: &SourceState, now: DateTime<Utc>) -> Freshness {
-    let seconds = state.next_at.map_or(KEPT, |next| (next - now).num_seconds().clamp(0, KEPT));
-    let cache = if seconds == KEPT {
-        HeaderValue::from_static("public, max-age=300")
-    } else {
-        HeaderValue::from_str(&format!("public, max-age={seconds}")).unwrap_or(super::answer::NEVER)
-    };
-    Freshness::new(cache, state.changed_at)
+/// `Last-Modified` of a feed is when anything readers see changed, and not the date of the newest entry: a new issue may bear an old
+/// date, and a withdrawn one takes its date with it.
+fn freshness(web: &Web, known: &Known, kept: &Kept) -> Freshness {
+    kept.archived.clone().unwrap_or_else(|| Freshness {
+        cache: known.state().next_at.map_or(LONGEST, |next| until(next, web.clock().now())),
+        modified: known.state().changed_at,
+        last_modified: known.last_modified(),
+    })
+}
+
+const LONGEST: HeaderValue = HeaderValue::from_static("public, max-age=300");
+
+/// Until the next issue is due, and no longer than [`KEPT`] seconds.
+fn until(next: DateTime<Utc>, now: DateTime<Utc>) -> HeaderValue {
+    let seconds = (next - now).num_seconds().clamp(0, KEPT);
+    HeaderValue::from_str(&format!("public, max-age={seconds}")).unwrap_or(super::answer::NEVER)
 }
 
 /// What the feeds of a newsletter, or of one of its tags or authors, say about themselves. `None` for a facet that nothing has.

@@ -6,16 +6,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use axum::http::HeaderValue;
+use tokio::task::JoinError;
 use tokio::time::Instant;
 
-use super::served::{Freshness, Served};
+use super::served::{Freshness, Served, last_modified};
 use super::target::{Name, Target};
 use super::{about, base_of};
 use crate::config::Newsletter;
 use crate::feed::plan::{Document, Plan};
-use crate::feed::{About, Chain, Feed};
+use crate::feed::{About, Feed};
 use crate::http::Web;
-use crate::issue::Revision;
 use crate::store::{SourceState, StoreError};
 use crate::types::FacetId;
 
@@ -33,20 +34,24 @@ const TRIES: usize = 3;
 /// The documents of one newsletter.
 #[derive(Debug, Default)]
 pub(super) struct Shelf {
-    known: RwLock<Option<Known>>,
+    known: RwLock<Option<Arc<Known>>>,
     /// Held by whoever asks the database; the others wait for the same answer.
     asking: tokio::sync::Mutex<()>,
     /// Held by whoever writes; the others wait for the same document.
     writing: tokio::sync::Mutex<()>,
     plan: Mutex<Option<(u64, Arc<Plan>)>>,
+    /// The last one that was read: after a change, readers ask for the same document in the other formats.
+    material: Mutex<Option<Material>>,
     documents: RwLock<HashMap<Target, Arc<Kept>>>,
     uses: AtomicU64,
 }
 
 /// What the database said last.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Known {
     state: Arc<SourceState>,
+    /// When readers last saw something change, as a header.
+    last_modified: HeaderValue,
     /// Counts the states in which readers see something different.
     stamp: u64,
     asked: Instant,
@@ -85,11 +90,15 @@ impl Known {
     pub(super) fn state(&self) -> &SourceState {
         &self.state
     }
+
+    pub(super) fn last_modified(&self) -> HeaderValue {
+        self.last_modified.clone()
+    }
 }
 
 impl Shelf {
     /// What the database says of the newsletter; while it is away, what it said. `None` before the source was read.
-    pub(super) async fn known(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Known>, StoreError> {
+    pub(super) async fn known(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Arc<Known>>, StoreError> {
         if let Some(known) = self.trusted(web) {
             return Ok(Some(known));
         }
@@ -100,25 +109,30 @@ impl Shelf {
         match (self.ask(web, newsletter).await, self.before()) {
             (Err(error), Some(before)) => {
                 tracing::warn!(newsletter = %newsletter.id, "the database does not answer: serving the feeds as they were: {error}");
-                let known = Known { asked: Instant::now(), publications: web.store().publications(), ..before };
-                *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
-                Ok(Some(known))
+                let Known { state, last_modified, stamp, .. } = &*before;
+                Ok(Some(self.learnt(Known {
+                    state: Arc::clone(state),
+                    last_modified: last_modified.clone(),
+                    stamp: *stamp,
+                    asked: Instant::now(),
+                    publications: web.store().publications(),
+                })))
             }
             (answer, _) => answer,
         }
     }
 
     /// What the database says now: for whoever must not take what was for what is.
-    pub(super) async fn fresh(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Known>, StoreError> {
+    pub(super) async fn fresh(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Arc<Known>>, StoreError> {
         let _asking = self.asking.lock().await;
         self.ask(web, newsletter).await
     }
 
-    fn before(&self) -> Option<Known> {
+    fn before(&self) -> Option<Arc<Known>> {
         self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    async fn ask(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Known>, StoreError> {
+    async fn ask(&self, web: &Web, newsletter: &Newsletter) -> Result<Option<Arc<Known>>, StoreError> {
         // Both are read before the database is asked: a change after that is found by the next question.
         let (asked, publications) = (Instant::now(), web.store().publications());
         let Some(state) = web.store().source_state(&newsletter.id).await? else { return Ok(None) };
@@ -126,15 +140,27 @@ impl Shelf {
             Some(before) if same(&before.state, &state) => before.stamp,
             before => before.as_ref().map_or(0, |before| before.stamp) + 1,
         };
-        let known = Known { state: Arc::new(state), stamp, asked, publications };
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(known.clone());
-        Ok(Some(known))
+        let last_modified = last_modified(state.changed_at);
+        Ok(Some(self.learnt(Known { state: Arc::new(state), last_modified, stamp, asked, publications })))
     }
 
-    fn trusted(&self, web: &Web) -> Option<Known> {
+    fn learnt(&self, known: Known) -> Arc<Known> {
+        let known = Arc::new(known);
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&known));
+        known
+    }
+
+    fn trusted(&self, web: &Web) -> Option<Arc<Known>> {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         let publications = web.store().publications();
         known.as_ref().filter(|known| known.publications == publications && known.asked.elapsed() < TRUSTED).cloned()
+    }
+
+    /// The document of a path, where it is in memory and known to be true.
+    pub(super) fn at_hand(&self, web: &Web, target: &Target) -> Option<(Arc<Known>, Arc<Kept>)> {
+        let known = self.trusted(web)?;
+        let kept = self.kept(target).filter(|kept| kept.is_as_of(&known))?;
+        Some((known, kept))
     }
 
     /// The document of a path, written anew where it must be. While the database is away, the one we have.
@@ -146,7 +172,7 @@ impl Shelf {
         target: &Target,
     ) -> Result<Found, StoreError> {
         let kept = self.kept(target);
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.stamp.load(Ordering::Acquire) == known.stamp) {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_as_of(known)) {
             return Ok(Found::Document(Arc::clone(kept)));
         }
         let _writing = self.writing.lock().await;
@@ -168,8 +194,12 @@ impl Shelf {
         target: &Target,
     ) -> Result<Found, StoreError> {
         let kept = self.kept(target);
-        if let Some(kept) = kept.as_ref().filter(|kept| kept.stamp.load(Ordering::Acquire) == known.stamp) {
+        if let Some(kept) = kept.as_ref().filter(|kept| kept.is_as_of(known)) {
             return Ok(Found::Document(Arc::clone(kept)));
+        }
+        let read = self.material.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(material) = read.filter(|read| read.is_of(target, known.stamp)) {
+            return Ok(Found::Document(self.write(target, &material).await?));
         }
         let Some(about) = about(web, newsletter, known.state(), target.facet.as_ref()).await? else {
             return Ok(Found::Nothing);
@@ -189,8 +219,13 @@ impl Shelf {
             }
             let revisions = web.store().revisions(&newsletter.id, &issues).await?;
             if plan.shows(document, &revisions) {
-                let job = Job::new(about, &plan, document, revisions, version);
-                return Ok(Found::Document(self.write(target, job, known.stamp).await?));
+                let (base, chain) = (base(&about, &plan, document), plan.chain(&about.home, document));
+                let assemble = move || Arc::new(Feed::assemble(&about, &base, chain, &revisions));
+                let feed = tokio::task::spawn_blocking(assemble).await.map_err(stopping)?;
+                let (facet, name) = (target.facet.clone(), target.name.clone());
+                let material = Material { facet, name, stamp: known.stamp, version, feed };
+                *self.material.lock().unwrap_or_else(PoisonError::into_inner) = Some(material.clone());
+                return Ok(Found::Document(self.write(target, &material).await?));
             }
             // Something was published between the two questions: plan again.
             *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -220,19 +255,15 @@ impl Shelf {
         Ok(plan)
     }
 
-    async fn write(&self, target: &Target, job: Job, stamp: u64) -> Result<Arc<Kept>, StoreError> {
-        let (format, version) = (target.format, job.version.clone());
-        let written = tokio::task::spawn_blocking(move || {
-            let feed = Feed::assemble(&job.about, &job.base, job.chain, &job.revisions);
-            (Served::write(&feed, format), feed.updated)
-        });
-        let (served, updated) = written.await.map_err(|_| StoreError::Value("the process is stopping".into()))?;
+    async fn write(&self, target: &Target, material: &Material) -> Result<Arc<Kept>, StoreError> {
+        let (format, feed) = (target.format, Arc::clone(&material.feed));
+        let served = tokio::task::spawn_blocking(move || Served::write(&feed, format)).await.map_err(stopping)?;
         let for_ever = matches!(target.name, Name::Archived { .. });
         let kept = Arc::new(Kept {
             served,
-            archived: for_ever.then(|| Freshness::for_ever(updated)),
-            version,
-            stamp: AtomicU64::new(stamp),
+            archived: for_ever.then(|| Freshness::for_ever(material.feed.updated)),
+            version: material.version.clone(),
+            stamp: AtomicU64::new(material.stamp),
             used: AtomicU64::new(self.uses.fetch_add(1, Ordering::Relaxed)),
         });
         self.keep(target, &kept);
@@ -266,25 +297,34 @@ impl Shelf {
     }
 }
 
-/// What a document is written from.
-#[derive(Debug)]
-struct Job {
-    about: About,
-    base: String,
-    chain: Chain,
-    revisions: Vec<Revision>,
+/// What a document is written from, in whatever format.
+#[derive(Clone, Debug)]
+struct Material {
+    facet: Option<FacetId>,
+    name: Name,
+    /// The [`Known::stamp`] for which it was read.
+    stamp: u64,
     version: String,
+    feed: Arc<Feed>,
 }
 
-impl Job {
-    fn new(about: About, plan: &Plan, document: Document, revisions: Vec<Revision>, version: String) -> Self {
-        let folder = match document {
-            Document::Current => None,
-            Document::Archived(number) => plan.folder(number),
-        };
-        let base = base_of(&about.home, folder.as_deref().unwrap_or_default());
-        Self { chain: plan.chain(&about.home, document), about, base, revisions, version }
+impl Material {
+    fn is_of(&self, target: &Target, stamp: u64) -> bool {
+        self.stamp == stamp && self.facet == target.facet && self.name == target.name
     }
+}
+
+/// Where the feeds of a document are.
+fn base(about: &About, plan: &Plan, document: Document) -> String {
+    let folder = match document {
+        Document::Current => None,
+        Document::Archived(number) => plan.folder(number),
+    };
+    base_of(&about.home, folder.as_deref().unwrap_or_default())
+}
+
+fn stopping(_: JoinError) -> StoreError {
+    StoreError::Value("the process is stopping".into())
 }
 
 /// Whether readers see the same.

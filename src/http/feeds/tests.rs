@@ -34,36 +34,32 @@ fn served(format: Format) -> Served {
     Served::write(&Feed::assemble(&about(), &about().home, plan.chain("/", Document::Current), &[]), format)
 }
 
-fn state(next_at: Option<&str>) -> SourceState {
-    let at = |text: &str| text.parse().unwrap();
-    SourceState {
-        commit: String::new(),
-        fingerprint: String::new(),
-        baseline_at: at("2020-01-01T00:00:00Z"),
-        read_at: at("2020-03-14T10:00:00.5Z"),
-        changed_at: at("2020-03-14T10:00:00.5Z"),
-        next_at: next_at.map(at),
-        error: None,
-    }
-}
-
-fn asked(served: &Served, request: &[(HeaderName, &str)]) -> Response {
+async fn asked(served: &Served, request: &[(HeaderName, &str)]) -> Response<Bytes> {
     let mut headers = HeaderMap::new();
     for (name, value) in request {
         headers.insert(name, value.parse().unwrap());
     }
-    served.answer(&headers, &freshness(&state(None), "2020-03-14T12:00:00Z".parse().unwrap()))
+    let modified = "2020-03-14T10:00:00.5Z".parse().unwrap();
+    let fresh = Freshness { cache: LONGEST, modified, last_modified: served::last_modified(modified) };
+    let at_hand = served.at_hand(&headers, &fresh);
+    let answer = served.answer(&headers, &fresh).await;
+    if let Some(at_hand) = at_hand {
+        assert_eq!((at_hand.status(), at_hand.headers()), (answer.status(), answer.headers()));
+    }
+    let again = served.at_hand(&headers, &fresh).expect("it was asked for before");
+    assert_eq!((again.headers(), again.body()), (answer.headers(), answer.body()));
+    answer
 }
 
-fn header_of(response: &Response, name: &str) -> String {
+fn header_of(response: &Response<Bytes>, name: &str) -> String {
     response.headers().get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
 }
 
-#[test]
-fn a_feed_has_its_type_its_validators_and_is_open_to_every_origin() {
+#[tokio::test]
+async fn a_feed_has_its_type_its_validators_and_is_open_to_every_origin() {
     for (format, reader, browser) in TYPES {
         let served = served(format);
-        let response = asked(&served, &[]);
+        let response = asked(&served, &[]).await;
         assert_eq!(response.status(), StatusCode::OK);
         for (name, value) in [
             ("content-type", reader),
@@ -81,20 +77,20 @@ fn a_feed_has_its_type_its_validators_and_is_open_to_every_origin() {
             format.file_name()
         );
         assert_eq!(header_of(&response, "link"), link);
-        let page = asked(&served, &[(HeaderName::from_static("sec-fetch-dest"), "document")]);
+        let page = asked(&served, &[(HeaderName::from_static("sec-fetch-dest"), "document")]).await;
         assert_eq!(header_of(&page, "content-type"), browser);
         assert_ne!(header_of(&page, "etag"), header_of(&response, "etag"), "another type is another representation");
         assert!(header_of(&page, "content-security-policy").contains("style-src 'self'"));
     }
 }
 
-#[test]
-fn each_coding_and_each_format_has_a_tag_of_its_own() {
+#[tokio::test]
+async fn each_coding_and_each_format_has_a_tag_of_its_own() {
     let mut tags = std::collections::HashSet::new();
     for format in Format::ALL {
         let served = served(format);
         for coding in ["identity", "gzip", "zstd", "br"] {
-            let response = asked(&served, &[(header::ACCEPT_ENCODING, coding)]);
+            let response = asked(&served, &[(header::ACCEPT_ENCODING, coding)]).await;
             let (etag, encoding) = (header_of(&response, "etag"), header_of(&response, "content-encoding"));
             assert_eq!(if encoding.is_empty() { "identity" } else { &encoding }, coding);
             assert!(etag.starts_with('"') && etag.ends_with('"'), "{etag}");
@@ -104,10 +100,10 @@ fn each_coding_and_each_format_has_a_tag_of_its_own() {
     assert_eq!(tags.len(), 12);
 }
 
-#[test]
-fn who_has_the_feed_gets_304_with_the_validators_of_what_it_has_and_no_body() {
+#[tokio::test]
+async fn who_has_the_feed_gets_304_with_the_validators_of_what_it_has_and_no_body() {
     let served = served(Format::Atom);
-    let zipped = asked(&served, &[(header::ACCEPT_ENCODING, "gzip")]);
+    let zipped = asked(&served, &[(header::ACCEPT_ENCODING, "gzip")]).await;
     let tag = header_of(&zipped, "etag");
     let plain = tag.replace("-gzip", "");
     let date = "Sat, 14 Mar 2020 10:00:00 GMT";
@@ -120,7 +116,7 @@ fn who_has_the_feed_gets_304_with_the_validators_of_what_it_has_and_no_body() {
         ((header::IF_MODIFIED_SINCE, date.to_owned()), tag.clone()),
     ] {
         let (name, value) = condition;
-        let response = asked(&served, &[(header::ACCEPT_ENCODING, "gzip"), (name, &value)]);
+        let response = asked(&served, &[(header::ACCEPT_ENCODING, "gzip"), (name, &value)]).await;
         assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{value}");
         assert_eq!(header_of(&response, "etag"), told, "{value}");
         for name in ["last-modified", "cache-control", "vary", "access-control-allow-origin"] {
@@ -131,19 +127,18 @@ fn who_has_the_feed_gets_304_with_the_validators_of_what_it_has_and_no_body() {
         }
     }
     let stale = [(header::IF_NONE_MATCH, "\"other\""), (header::IF_MODIFIED_SINCE, date)];
-    assert_eq!(asked(&served, &stale).status(), StatusCode::OK, "the tag is asked before the date");
+    assert_eq!(asked(&served, &stale).await.status(), StatusCode::OK, "the tag is asked before the date");
 }
 
 #[test]
 fn a_feed_is_kept_until_the_next_issue_is_due_and_no_longer() {
     let now = "2020-03-14T12:00:00Z".parse().unwrap();
     for (next, expected) in [
-        (None, "public, max-age=300"),
-        (Some("2020-03-15T12:00:00Z"), "public, max-age=300"),
-        (Some("2020-03-14T12:02:05Z"), "public, max-age=125"),
-        (Some("2020-03-14T12:00:01.900Z"), "public, max-age=1"),
-        (Some("2020-03-14T11:59:00Z"), "public, max-age=0"),
+        ("2020-03-15T12:00:00Z", LONGEST),
+        ("2020-03-14T12:02:05Z", HeaderValue::from_static("public, max-age=125")),
+        ("2020-03-14T12:00:01.900Z", HeaderValue::from_static("public, max-age=1")),
+        ("2020-03-14T11:59:00Z", HeaderValue::from_static("public, max-age=0")),
     ] {
-        assert_eq!(freshness(&state(next), now).cache, expected, "{next:?}");
+        assert_eq!(until(next.parse().unwrap(), now), expected, "{next}");
     }
 }
