@@ -8,9 +8,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::row::{Row, unreadable};
-use super::sql::{Fault, Tx, Value, args, write};
+use super::sql::{Fault, Tx, Value, args, markers, write};
 use super::{Closed, Lane, Lease, LeaseLost, Pending, Store, StoreError};
-use crate::types::{NodeId, SubscriberId};
+use crate::types::{NewsletterId, NodeId, SubscriberId};
 
 /// Candidates looked at for one lease: more than there are nodes that could take the first ones at the same moment.
 const CANDIDATES: i64 = 64;
@@ -28,26 +28,37 @@ macro_rules! leasable {
 
 impl Store {
     /// Leases a batch of an open mailing that is free, expired or due again: corrections first, then the mailing whose turn is longest ago, so that
-    /// mailings share fairly. Expiry is by the database's clock; `now` decides what is due.
+    /// mailings share fairly. Mailings of the newsletters `but` are left alone. Expiry is by the database's clock; `now` decides what is due.
     pub async fn lease(
         &self,
         owner: NodeId,
         lane: Lane,
+        but: &[NewsletterId],
         span: Duration,
         now: DateTime<Utc>,
     ) -> Result<Option<Lease>, StoreError> {
-        let sql = concat!(
-            "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, batch.due_at, m.kind FROM mailing m \
-             JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' \
-             AND (m.kind = 'confirmation') = ($3 = 'confirmation') AND ",
-            leasable!("$1"),
-            " ORDER BY m.kind, m.turn, m.opened_at, m.mailing_id, batch.due_at, batch.bucket, batch.batch LIMIT $2"
-        );
+        let left_alone = match but {
+            [] => String::new(),
+            but => format!(" AND m.newsletter NOT IN (VALUES {})", markers(3, 1, but.len())),
+        };
+        let sql = [
+            concat!(
+                "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, batch.due_at, m.kind FROM mailing m \
+                 JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' \
+                 AND (m.kind = 'confirmation') = ($3 = 'confirmation') AND ",
+                leasable!("$1")
+            ),
+            &left_alone,
+            " ORDER BY m.kind, m.turn, m.opened_at, m.mailing_id, batch.due_at, batch.bucket, batch.batch LIMIT $2",
+        ]
+        .concat();
         let kind = match lane {
             Lane::Confirmations => "confirmation",
             Lane::Digests => "digest",
         };
-        let mut candidates = self.pool.fetch_all(sql, args![now, CANDIDATES, kind]).await?;
+        let mut values = args![now, CANDIDATES, kind];
+        values.extend(but.iter().map(Value::from));
+        let mut candidates = self.pool.fetch_all(sql, values).await?;
         let equals = leading_equals(&candidates)?;
         if let Some(run) = candidates.get_mut(..equals) {
             run.rotate_left(owner.bytes().iter().fold(0, |n, byte| n * 31 + usize::from(*byte)) % equals.max(1));

@@ -156,9 +156,9 @@ impl Walk<'_> {
         let at = now() + chrono::Duration::hours(i64::try_from(self.roll(4)).unwrap());
         let mut lanes = [Lane::Confirmations, Lane::Digests];
         lanes.rotate_left(self.roll(2));
-        let mut lease = self.w.store.lease(self.w.node(), lanes[0], LONG, at).await.unwrap();
+        let mut lease = self.w.store.lease(self.w.node(), lanes[0], &[], LONG, at).await.unwrap();
         if lease.is_none() {
-            lease = self.w.store.lease(self.w.node(), lanes[1], LONG, at).await.unwrap();
+            lease = self.w.store.lease(self.w.node(), lanes[1], &[], LONG, at).await.unwrap();
         }
         if let Some(lease) = lease {
             // What another node left is dealt with first.

@@ -259,7 +259,7 @@ async fn what_is_written_may_be_spawned(w: World) {
     spawnable(w.store.suppress(&address, SuppressionReason::Operator, now())).await.unwrap();
     let draft = w.draft(&w.weekly).await;
     spawnable(w.store.open_mailing(&draft)).await.unwrap();
-    let lease = spawnable(w.store.lease(w.node(), tidings::store::Lane::Digests, crate::store::world::LONG, now()))
+    let lease = spawnable(w.store.lease(w.node(), tidings::store::Lane::Digests, &[], crate::store::world::LONG, now()))
         .await
         .unwrap()
         .unwrap();
