@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use chrono::TimeDelta;
 
 use crate::clock::Clock;
-use crate::store::{Store, StoreError};
 use crate::delivery::Reply;
+use crate::store::{Store, StoreError};
 use crate::transport::TransportError;
 
 /// Between two looks at a relay that is down: soon enough for mail that waits, seldom enough not to be a nuisance.

@@ -10,13 +10,24 @@ const ROWS: usize = 500;
 
 /// Adds `reader0@reader.example` and so on, confirmed for a cadence before any mailing was opened.
 pub async fn crowd(database: &str, buckets: u16, newsletter: &str, cadence: &str, people: usize) {
+    crowd_of(database, buckets, newsletter, cadence, 0..people).await;
+}
+
+/// The same with the readers of these numbers.
+pub async fn crowd_of(
+    database: &str,
+    buckets: u16,
+    newsletter: &str,
+    cadence: &str,
+    numbers: impl IntoIterator<Item = usize>,
+) {
     let chance = Chance::system();
     let person = |number: usize| {
         let address = EmailAddress::parse(&format!("reader{number}@reader.example")).unwrap();
         let id = SubscriberId::from_bytes(chance.bytes().unwrap());
         (address.key().bucket(buckets).number(), id, address.expose().to_owned())
     };
-    let people: Vec<_> = (0..people).map(person).collect();
+    let people: Vec<_> = numbers.into_iter().map(person).collect();
     let mut script = String::from("BEGIN;\n");
     for people in people.chunks(ROWS) {
         let rows =
