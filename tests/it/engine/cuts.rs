@@ -1,5 +1,6 @@
 //! PostgreSQL: the connection is cut at the first, second, third... message that the sender says to its database, before the
-//! server has it or before the answer comes back. The process lives, so nobody may get anything twice.
+//! server has it or before the answer comes back. The process lives, so nobody may get anything twice. Two relays share the mailings,
+//! so that what goes wrong for one of them must not disturb the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +24,7 @@ struct Lane {
     app: TestApp,
     process: Process,
     proxy: Proxy,
-    peer: Peer,
+    relays: [Peer; 2],
     store: Store,
     template: MailingId,
     people: Vec<usize>,
@@ -32,12 +33,14 @@ struct Lane {
 
 impl Lane {
     async fn start(server: &Server) -> Self {
-        let peer =
-            Peer::start(Script::default().on(Said::Content, Action::CommitAndWait(Duration::from_millis(5)))).await;
+        let slow = |millis| Script::default().on(Said::Content, Action::CommitAndWait(Duration::from_millis(millis)));
+        let relays = [Peer::start(slow(5)).await, Peer::start(slow(20)).await];
         let database = server.fresh_database("").await;
         let extra = format!(
-            "[mail]\ntransport = \"smtp\"\n[mail.smtp]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nconnections = 3\n",
-            peer.port()
+            "[mail]\ntransport = \"smtp\"\n[mail.smtp]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\nconnections = 3\n\
+             [mail.relays.second]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n",
+            relays[0].port(),
+            relays[1].port()
         );
         let mut app = TestApp::start_on(Some(database.clone()), &extra).await;
         let people = few(app.app().store.buckets());
@@ -48,7 +51,7 @@ impl Lane {
         let through = format!("postgres://tidings@127.0.0.1:{}/{name}?sslmode=disable", proxy.port);
         let process = serve(&app, "sender", &[("TIDINGS_DATABASE__URL", &through)]);
         let store = app.another_store().await;
-        let mut lane = Self { app, process, proxy, peer, store, template, people, mailings: 0 };
+        let mut lane = Self { app, process, proxy, relays, store, template, people, mailings: 0 };
         // The process is up when it has sent something.
         lane.mail(None).await;
         lane
@@ -60,7 +63,7 @@ impl Lane {
         let (number, template) = (self.mailings, self.template);
         let mailing = format!("{:016}", number);
         let occurrence = format!("2031-01-{:02}T{:02}:{:02}:00", 1 + number / 1440, number / 60 % 24, number % 60);
-        let committed = self.peer.count();
+        let committed = self.relays.each_ref().map(Peer::count);
         let (before, _) = self.proxy.counted();
         if let Some((at, lost)) = cut {
             self.proxy.aim(at, lost);
@@ -87,8 +90,10 @@ impl Lane {
         }
         let (after, _) = self.proxy.counted();
         let mut copies = std::collections::BTreeMap::new();
-        for mail in &self.peer.committed()[committed..] {
-            *copies.entry(mail.to.clone()).or_default() += 1;
+        for (relay, committed) in self.relays.iter().zip(committed) {
+            for mail in relay.committed().split_off(committed) {
+                *copies.entry(mail.to).or_default() += 1;
+            }
         }
         let view = self.store.mailing(MailingId::parse(&mailing).unwrap()).await.unwrap().unwrap();
         let people = self.people.iter().map(|n| format!("reader{n}@reader.example"));
