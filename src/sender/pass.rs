@@ -10,9 +10,9 @@ use super::worker::Work;
 use crate::clock::Clock;
 use crate::store::{Closed, Lease, LeaseLost, Store, StoreError};
 
-/// How long relays that have nothing left to do wait for the others of their crew. Long enough for a reply of a relay that gets on,
-/// so that shares by weight are kept; a twentieth of the five seconds that a batch is worked on.
-const PATIENCE: Duration = Duration::from_millis(250);
+/// How long relays that have nothing left to do wait for the others of their crew. Longer than a reply of a relay that gets on takes, since
+/// who is left behind joins again only with the next batch; and a tarpit costs the others this once in each of its messages.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// A pass.
 pub struct Pass {
