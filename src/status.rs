@@ -1,6 +1,9 @@
 //! What an install is doing: sources, issues, holds, schedules and mailings. `tidings status` and `GET /status` show the same.
 
+mod relays;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
+pub use relays::{RelayStatus, WarmUpStatus};
 use serde::Serialize;
 
 use crate::config::{Cadence, Config, Newsletter};
@@ -8,8 +11,7 @@ use crate::delivery::books::Books;
 use crate::delivery::rate::remaining;
 use crate::issue::news::Mail;
 use crate::store::{
-    FailingView, IssueMail, MailingState, MailingView, Progress, Refusal, RelayTrouble, SourceState, Store, StoreError,
-    TopicView,
+    FailingView, IssueMail, MailingState, MailingView, Progress, Refusal, SourceState, Store, StoreError, TopicView,
 };
 use crate::types::{Finding, Place};
 
@@ -37,6 +39,8 @@ pub struct Status {
     pub progress: Vec<ProgressStatus>,
     /// Relays that are down.
     pub relays: Vec<RelayStatus>,
+    /// Relays that are warmed up: what they may have today.
+    pub warm_up: Vec<WarmUpStatus>,
 }
 
 /// What the hub does.
@@ -99,17 +103,6 @@ pub struct ProgressStatus {
     pub limit_per_second: Option<f64>,
 }
 
-/// A relay that is down.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RelayStatus {
-    /// Its name.
-    pub relay: String,
-    /// Since when.
-    pub down_since: DateTime<Utc>,
-    /// What happened.
-    pub reason: String,
-}
-
 impl From<Progress> for ProgressStatus {
     fn from(progress: Progress) -> Self {
         let Progress { mailing, newsletter, subject, state, reason, people, done, per_second, spacing } = progress;
@@ -126,13 +119,6 @@ impl From<Progress> for ProgressStatus {
             seconds_left: left.map(|left| left.as_secs()),
             limit_per_second: spacing.map(|spacing| 1.0 / spacing.as_secs_f64()),
         }
-    }
-}
-
-impl From<RelayTrouble> for RelayStatus {
-    fn from(trouble: RelayTrouble) -> Self {
-        let RelayTrouble { relay, since, probe_at: _, reason } = trouble;
-        Self { relay, down_since: since, reason }
     }
 }
 
@@ -256,8 +242,9 @@ pub async fn collect(store: &Store, config: &Config, now: DateTime<Utc>) -> Resu
     }
     let progress = store.progress().await?.into_iter().map(ProgressStatus::from).collect();
     let relays = store.relay_troubles().await?.into_iter().map(RelayStatus::from).collect();
+    let warm_up = relays::warm_up(store, &config.mail, now).await?;
     let websub = of_websub(store, now).await?;
-    Ok(Status { at: now, newsletters, mailings, websub, progress, relays })
+    Ok(Status { at: now, newsletters, mailings, websub, progress, relays, warm_up })
 }
 
 async fn of_websub(store: &Store, now: DateTime<Utc>) -> Result<WebSubStatus, StoreError> {

@@ -131,10 +131,10 @@ pub(super) async fn keep_house(housekeeper: Housekeeper, clock: Clock, stop: wat
     }
 }
 
-pub(super) async fn send(sender: Arc<Sender>, lane: Lane, stop: watch::Receiver<bool>) {
+pub(super) async fn send(sender: Arc<Sender>, lane: Lane, crew: usize, stop: watch::Receiver<bool>) {
     let mut trouble = Trouble::new("the sender");
     while !*stop.borrow() {
-        let wait = match sender.tick(lane).await {
+        let wait = match sender.tick(lane, crew).await {
             // Still down: nothing new.
             Ok(sender::Tick::Waits) => IDLE,
             result => match trouble.note(result) {

@@ -249,7 +249,9 @@ impl App {
         if roles.contains(&Role::Sender) {
             let sender = Arc::new(self.sender(stop.clone())?);
             for lane in [Lane::Confirmations, Lane::Digests] {
-                tasks.spawn(loops::send(Arc::clone(&sender), lane, stop.clone()));
+                for crew in 0..sender.crews() {
+                    tasks.spawn(loops::send(Arc::clone(&sender), lane, crew, stop.clone()));
+                }
             }
             tasks.spawn(loops::keep_house(self.housekeeper(), self.clock.clone(), stop.clone()));
         }

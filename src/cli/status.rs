@@ -9,7 +9,7 @@ use super::output;
 use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::status::{self, Failing, MailingStatus, NewsletterStatus, WebSubStatus};
+use crate::status::{self, Failing, MailingStatus, NewsletterStatus, WarmUpStatus, WebSubStatus};
 
 /// Show issues, holds and mailings with their books, read from the database.
 #[derive(Debug, Args)]
@@ -40,6 +40,10 @@ impl Status {
         for relay in &status.relays {
             let since = relay.down_since.format("%Y-%m-%d %H:%M UTC");
             println!("the relay {} is down since {since}: {}", relay.relay, relay.reason);
+        }
+        for relay in &status.warm_up {
+            let WarmUpStatus { relay, day, days, allowed, used } = relay;
+            println!("the relay {relay} is warmed up, day {day} of {days}: {used} of {allowed} messages today");
         }
         for mailing in &status.mailings {
             print_mailing(mailing);

@@ -1,11 +1,12 @@
 //! Whether a relay is there. All nodes share one row of the store: while it is down one of them looks every 30 seconds, with one
 //! connection.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use chrono::TimeDelta;
 
 use crate::clock::Clock;
+use crate::delivery::Reply;
 use crate::store::{Store, StoreError};
 use crate::transport::TransportError;
 
@@ -33,13 +34,14 @@ pub struct Breaker {
     clock: Clock,
     relay: String,
     misses: AtomicU32,
+    refuses_us: AtomicBool,
 }
 
 impl Breaker {
     /// The breaker of a relay.
     #[must_use]
     pub fn new(store: Store, clock: Clock, relay: String) -> Self {
-        Self { store, clock, relay, misses: AtomicU32::new(0) }
+        Self { store, clock, relay, misses: AtomicU32::new(0), refuses_us: AtomicBool::new(false) }
     }
 
     /// Whether the relay is down and it is not yet time to look; changes nothing.
@@ -63,6 +65,7 @@ impl Breaker {
     /// The relay did something with a message.
     pub async fn works(&self, leave: Leave) -> Result<(), StoreError> {
         self.misses.store(0, Ordering::Relaxed);
+        self.refuses_us.store(false, Ordering::Relaxed);
         if leave == Leave::Probe {
             tracing::info!(relay = self.relay, "the relay works again");
             self.store.relay_works(&self.relay).await?;
@@ -70,8 +73,15 @@ impl Breaker {
         Ok(())
     }
 
+    /// Whether the last thing it said is that it will not have us: to wait is of no use then, somebody has to mend something.
+    pub fn refuses_us(&self) -> bool {
+        self.refuses_us.load(Ordering::Relaxed)
+    }
+
     /// A whole tick got nowhere.
     pub async fn fails(&self, error: &TransportError) -> Result<(), StoreError> {
+        let refuses_us = matches!(error, TransportError::Refused { reply: Reply { code: 500..=599, .. }, .. });
+        self.refuses_us.store(refuses_us, Ordering::Relaxed);
         let there = !matches!(error, TransportError::Connect { .. } | TransportError::Refused { .. });
         if there && self.misses.fetch_add(1, Ordering::Relaxed) + 1 < MISSES {
             return Ok(());

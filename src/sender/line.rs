@@ -7,6 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::Lane;
 use super::breaker::{Breaker, Leave};
+use super::crew::Place;
 use super::limits::Limit;
 use super::pool::{Held, Pool};
 use super::queue::Queue;
@@ -36,6 +37,8 @@ pub struct Shift {
     pub turns: Turns,
     /// Its place in the turns.
     pub who: usize,
+    /// Keeps it out of other batches until the shift is over.
+    pub place: Place,
     /// Turns true when the process is asked to stop.
     pub stop: watch::Receiver<bool>,
     /// One for each connection that it may open.
@@ -83,7 +86,7 @@ impl Shift {
     }
 
     async fn work(self) -> Work {
-        let Self { line, lane, queue, turns, who, mut stop, workers, .. } = self;
+        let Self { line, lane, leave: _, queue, turns, who, place: _place, mut stop, workers } = self;
         // One connection first: a relay that is down costs one probe and touches nobody's delivery.
         let mut connecting = tokio::spawn({
             let line = Arc::clone(&line);
@@ -115,10 +118,7 @@ impl Shift {
         let mut all = Work::default();
         while let Some(done) = tasks.join_next().await {
             // A worker that panicked leaves its message in doubt, in the ledger; the others go on.
-            let work = done.unwrap_or_default();
-            all.accepted += work.accepted;
-            all.answered += work.answered;
-            all.trouble = all.trouble.or(work.trouble);
+            all.add(done.unwrap_or_default());
         }
         all
     }

@@ -4,8 +4,10 @@
 //! its `handed` row is durable. So a crash leaves at most one message per connection in doubt, and the ledger lists it.
 
 mod breaker;
+mod crew;
 mod limits;
 mod line;
+mod pass;
 mod pool;
 mod queue;
 mod ration;
@@ -19,6 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::chance::Chance;
@@ -27,15 +30,16 @@ use crate::config::{DomainGroup, InDoubt};
 use crate::delivery::Patience;
 use crate::message::{Compiled, ComposeError, Signers};
 pub use crate::store::Lane;
-use crate::store::{Closed, Lease, Store, StoreError};
+use crate::store::{Lease, Store, StoreError};
 use crate::transport::{Transport, TransportError};
 use crate::types::{MailingId, NewsletterId, NodeId};
 use breaker::Leave;
+use crew::Crew;
 use limits::{Domains, Limit};
 use line::{Line, Shift};
-use queue::{Queue, Rest};
+use pass::Pass;
+use queue::Queue;
 use recorder::Recorder;
-use turns::Turns;
 use worker::{Work, Worker};
 
 /// How long a batch is leased. Renewed by every commit and, when nothing commits, every third of this. Long enough to outlive a slow
@@ -55,7 +59,7 @@ pub struct Parts {
     pub store: Store,
     /// How mail leaves: the outbox, or relays.
     pub transports: Vec<Transport>,
-    /// The relays of each newsletter, by name; all for one that is not here.
+    /// The relays of each newsletter, by name; all when it names none.
     pub relays: BTreeMap<NewsletterId, Vec<String>>,
     /// Recipients' domains with a rate of their own.
     pub domains: Vec<DomainGroup>,
@@ -75,14 +79,15 @@ pub struct Parts {
     pub stop: watch::Receiver<bool>,
 }
 
-/// The sender of one process. Its lanes may tick at the same time.
+/// The sender of one process. Lanes and crews may tick at the same time.
 #[derive(Debug)]
 pub struct Sender {
     parts: Parts,
     lines: Vec<Arc<Line>>,
+    crews: Vec<Crew>,
     domains: Domains,
-    /// Of each set of relays that shares the mail of some newsletters.
-    turns: Mutex<HashMap<Vec<usize>, Turns>>,
+    /// Passes that some relay is stuck in, and the others of its crew are not.
+    stuck: Mutex<JoinSet<()>>,
     /// Of the mailings worked on last; kept, so that slots are not lost with each batch.
     limits: Mutex<HashMap<MailingId, Arc<Limit>>>,
 }
@@ -132,9 +137,16 @@ impl Sender {
     pub fn new(parts: Parts) -> Self {
         let Parts { store, clock, .. } = &parts;
         let line = |transport: &Transport| Arc::new(Line::new(transport.clone(), store, clock));
-        let lines = parts.transports.iter().map(line).collect();
+        let lines: Vec<_> = parts.transports.iter().map(line).collect();
+        let crews = Crew::all(&lines, &parts.relays);
         let domains = Domains::new(store, &parts.domains);
-        Self { parts, lines, domains, turns: Mutex::default(), limits: Mutex::default() }
+        Self { parts, lines, crews, domains, stuck: Mutex::default(), limits: Mutex::default() }
+    }
+
+    /// How many crews there are: sets of relays that share the mail of some newsletters. Their ticks do not wait for each other.
+    #[must_use]
+    pub fn crews(&self) -> usize {
+        self.crews.len()
     }
 
     fn limit(&self, mailing: MailingId) -> Arc<Limit> {
@@ -146,38 +158,46 @@ impl Sender {
         Arc::clone(limits.entry(mailing).or_insert_with(new))
     }
 
-    /// Leases one batch of a lane and works on it: to its end, or until another mailing has its turn.
+    /// Leases one batch of a lane for a crew and works on it: to its end, or until another mailing has its turn.
     ///
     /// # Errors
     /// When the database or the relay is not there; call again later.
-    pub async fn tick(&self, lane: Lane) -> Result<Tick, SendError> {
+    pub async fn tick(&self, lane: Lane, crew: usize) -> Result<Tick, SendError> {
         let Parts { store, clock, node, .. } = &self.parts;
-        let mut waiting = 0;
-        for line in &self.lines {
+        let Some(crew) = self.crews.get(crew) else { return Ok(Tick::Idle) };
+        let mut able = false;
+        for member in &crew.members {
+            let line = &member.line;
             line.pool.sweep().await;
-            waiting += usize::from(line.breaker.is_waiting().await?);
+            able |= member.is_free(lane) && !line.rations.are_spent() && !line.breaker.is_waiting().await?;
         }
-        if waiting == self.lines.len() {
+        // A batch is left to nodes that can do something with it.
+        if !able {
             return Ok(Tick::Waits);
         }
-        let Some(lease) = store.lease(*node, lane, LEASE, clock.now()).await? else {
+        let Some(lease) = store.lease(*node, lane, &crew.others, LEASE, clock.now()).await? else {
             return Ok(Tick::Idle);
         };
-        let result = self.work(lane, &lease).await;
-        if let Err(SendError::Relay(_) | SendError::Compose(..)) | Ok(Tick::Waits) = &result {
-            store.give_back(&lease).await?;
+        let result = self.work(crew, lane, &lease).await;
+        match &result {
+            Ok(Tick::Waits) => store.give_back(&lease).await?,
+            Ok(Tick::Idle | Tick::Worked { .. }) => {}
+            // What went wrong first is what to report; if the database is away, the lease expires by itself.
+            Err(_) => store.give_back(&lease).await.unwrap_or_default(),
         }
         result
     }
 
-    /// Says goodbye on every connection that rests.
+    /// Waits for relays that are stuck, then says goodbye on every connection that rests.
     pub async fn close(&self) {
+        let mut stuck = std::mem::take(&mut *self.stuck.lock().unwrap_or_else(PoisonError::into_inner));
+        while stuck.join_next().await.is_some() {}
         for line in &self.lines {
             line.pool.close_all().await;
         }
     }
 
-    async fn work(&self, lane: Lane, lease: &Lease) -> Result<Tick, SendError> {
+    async fn work(&self, crew: &Crew, lane: Lane, lease: &Lease) -> Result<Tick, SendError> {
         let Parts { store, clock, in_doubt, .. } = &self.parts;
         let Some(compiled) = self.compile(lease.mailing).await? else {
             return Ok(Tick::Idle);
@@ -187,44 +207,62 @@ impl Sender {
         let people = queue.look_ahead().await.max(1);
         let (recorder, recording) = Recorder::start(store.clone(), lease.clone(), clock.clone());
         let order = Order { lane, lease, compiled: &compiled, queue: &queue, recorder: &recorder };
-        let shifts = self.shifts(&order, people).await?;
+        let shifts = self.shifts(crew, &order, people).await?;
         if shifts.is_empty() {
             return Ok(Tick::Waits);
         }
-        let mut tasks: tokio::task::JoinSet<_> = shifts.into_iter().map(Shift::run).collect();
-        let mut all = Work::default();
-        while let Some(done) = tasks.join_next().await {
-            let work = done.unwrap_or_else(|_| Ok(Work::default()))?;
-            all.accepted += work.accepted;
-            all.answered += work.answered;
-            all.trouble = all.trouble.or(work.trouble);
-        }
-        let Work { accepted, answered, trouble } = all;
+        let pass = Pass::new(store.clone(), clock.clone(), lease.clone(), queue, recording);
         drop(recorder);
-        let lost = recording.await.unwrap_or(true);
-        if !lost {
-            self.finish(lease, &queue).await?;
-        }
+        let Work { accepted, answered, trouble } = match pass.run(shifts).await? {
+            Ok(work) => work,
+            Err((work, rest)) => {
+                let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+                while stuck.try_join_next().is_some() {}
+                stuck.spawn(rest.end_late());
+                work
+            }
+        };
         match trouble {
             // No relay said anything about anyone: wait before the next lease.
-            Some(error) if answered == 0 => Err(error.into()),
+            Some(error) if answered == 0 => {
+                self.look_whose_fault(crew, lane, lease.mailing, &error).await?;
+                Err(error.into())
+            }
             _ => Ok(Tick::Worked { mailing: lease.mailing, accepted }),
         }
     }
 
-    /// The relays that may work on a batch now, never more than people; those that are down are left out.
-    async fn shifts(&self, order: &Order<'_>, people: usize) -> Result<Vec<Shift>, StoreError> {
-        let members = self.members(order.lease.mailing).await?;
-        let turns = self.turns(&members);
+    /// A crew of which each relay refuses us (a wrong password, say) needs an operator, and so the mailing pauses. A confirmation does not:
+    /// there may be hundreds, each a mailing, and somebody waits for it. It goes out by itself when the relay takes us again.
+    async fn look_whose_fault(
+        &self,
+        crew: &Crew,
+        lane: Lane,
+        mailing: MailingId,
+        error: &TransportError,
+    ) -> Result<(), StoreError> {
+        if lane == Lane::Digests
+            && crew.members.iter().all(|member| member.line.breaker.refuses_us())
+            && self.parts.store.pause(mailing, &error.to_string()).await?
+        {
+            tracing::error!(%mailing, %error, "the mailing is paused; mend the cause, then `tidings resume`");
+        }
+        Ok(())
+    }
+
+    /// The relays that may work on a batch now, never more than people; those that are down, or stuck in another batch, are left out.
+    async fn shifts(&self, crew: &Crew, order: &Order<'_>, people: usize) -> Result<Vec<Shift>, StoreError> {
         let mut shifts = Vec::new();
-        for who in turns.order() {
-            let Some(line) = members.get(who).and_then(|line| self.lines.get(*line)) else { continue };
+        for who in crew.turns.order() {
+            let Some(member) = crew.members.get(who) else { continue };
             if shifts.len() == people {
                 break;
             }
+            let line = &member.line;
             if line.rations.are_spent() {
                 continue;
             }
+            let Some(place) = member.join(order.lane) else { continue };
             let leave = line.breaker.ask().await?;
             if leave == Leave::Wait {
                 continue;
@@ -236,34 +274,14 @@ impl Sender {
                 lane: order.lane,
                 leave,
                 queue: Arc::clone(order.queue),
-                turns: turns.clone(),
+                turns: crew.turns.clone(),
                 who,
+                place,
                 stop: self.parts.stop.clone(),
                 workers: (0..most).map(|_| self.worker(line, order)).collect(),
             });
         }
         Ok(shifts)
-    }
-
-    /// Which relays a mailing goes over.
-    async fn members(&self, mailing: MailingId) -> Result<Vec<usize>, StoreError> {
-        let all = 0..self.lines.len();
-        if all.len() == 1 || self.parts.relays.is_empty() {
-            return Ok(all.collect());
-        }
-        let newsletter = self.parts.store.newsletter_of(mailing).await?;
-        let names = newsletter.and_then(|newsletter| self.parts.relays.get(&newsletter)).map_or(&[][..], Vec::as_slice);
-        let serves = |line: &usize| self.lines.get(*line).is_some_and(|line| line.transport.serves(names));
-        Ok(all.filter(serves).collect())
-    }
-
-    fn turns(&self, members: &[usize]) -> Turns {
-        let weights = || {
-            let weight = |line: &usize| self.lines.get(*line).and_then(|line| line.transport.weight());
-            Turns::new(&members.iter().map(weight).collect::<Vec<_>>())
-        };
-        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
-        turns.entry(members.to_vec()).or_insert_with(weights).clone()
     }
 
     /// The mailing's letter, compiled; `None` when it is gone. A letter that cannot be compiled pauses its mailing.
@@ -297,23 +315,6 @@ impl Sender {
             stop: stop.clone(),
             bucket: lease.bucket,
             mailing: lease.mailing,
-        }
-    }
-
-    /// After a pass: done, or free for another one.
-    async fn finish(&self, lease: &Lease, queue: &Queue) -> Result<(), StoreError> {
-        let store = &self.parts.store;
-        match queue.rest().await {
-            Rest::Nobody => {}
-            Rest::Somebody => return store.give_back(lease).await,
-            Rest::Waiting(wait) => return store.give_back_until(lease, self.parts.clock.now() + wait).await,
-        }
-        match store.close_batch(lease).await? {
-            Ok(Closed::Done | Closed::Waits(_)) => Ok(()),
-            Err(crate::store::LeaseLost) => {
-                tracing::warn!(mailing = %lease.mailing, batch = lease.batch, "the lease was taken over before the batch was closed");
-                Ok(())
-            }
         }
     }
 }

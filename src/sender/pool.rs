@@ -158,7 +158,7 @@ impl Pool {
 
     /// Gives back a connection that is between two transactions.
     pub async fn rest(&self, held: Held) {
-        if self.is_worn(&held) {
+        if self.is_worn(&held, 0) {
             held.open.connection.quit().await;
             return;
         }
@@ -166,10 +166,10 @@ impl Pool {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner).push(resting);
     }
 
-    /// Whether a connection has carried its share.
+    /// Whether a connection has carried its share, once those on their way are there.
     #[must_use]
-    pub fn is_worn(&self, held: &Held) -> bool {
-        held.open.carried >= self.messages
+    pub fn is_worn(&self, held: &Held, flying: u32) -> bool {
+        held.open.carried + flying >= self.messages
     }
 
     /// Closes what has rested too long.

@@ -18,6 +18,8 @@ pub struct Rations {
     /// Messages of each day; none when the relay needs no warming up.
     plan: Vec<u32>,
     state: Mutex<State>,
+    /// One asks the store for all: what many took at once would be lost when the process ends.
+    asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -34,7 +36,7 @@ impl Rations {
     pub fn new(store: Store, relay: String, plan: &[u32]) -> Self {
         let now = Instant::now();
         let state = Mutex::new(State { left: 0, day_ends: now, spent_until: now });
-        Self { store, relay, plan: plan.to_vec(), state }
+        Self { store, relay, plan: plan.to_vec(), state, asking: tokio::sync::Mutex::default() }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -52,6 +54,10 @@ impl Rations {
         if self.plan.is_empty() {
             return Ok(true);
         }
+        if let Some(answer) = self.take_here(Instant::now()) {
+            return Ok(answer);
+        }
+        let _alone = self.asking.lock().await;
         loop {
             if let Some(answer) = self.take_here(Instant::now()) {
                 return Ok(answer);

@@ -57,6 +57,15 @@ pub struct Work {
     pub trouble: Option<TransportError>,
 }
 
+impl Work {
+    /// What another one leaves behind, too.
+    pub fn add(&mut self, other: Self) {
+        self.accepted += other.accepted;
+        self.answered += other.answered;
+        self.trouble = self.trouble.take().or(other.trouble);
+    }
+}
+
 /// Why there is no message.
 enum Unmade {
     /// This one cannot be made; the reason.
@@ -144,7 +153,7 @@ impl Worker {
         let mut too_many = false;
         loop {
             too_many |= self.line.pool.is_too_many(self.lane);
-            let worn = too_many || self.line.pool.is_worn(held);
+            let worn = too_many || self.line.pool.is_worn(held, u32::from(flying.is_some()));
             // What is handed never waits for a slot of the next.
             let patient = flying.is_none();
             let may =

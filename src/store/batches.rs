@@ -8,9 +8,9 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::row::{Row, unreadable};
-use super::sql::{Fault, Tx, Value, args, write};
+use super::sql::{Fault, Tx, Value, args, markers, write};
 use super::{Closed, Lane, Lease, LeaseLost, Pending, Store, StoreError};
-use crate::types::{NodeId, SubscriberId};
+use crate::types::{NewsletterId, NodeId, SubscriberId};
 
 /// Candidates looked at for one lease: more than there are nodes that could take the first ones at the same moment.
 const CANDIDATES: i64 = 64;
@@ -28,26 +28,37 @@ macro_rules! leasable {
 
 impl Store {
     /// Leases a batch of an open mailing that is free, expired or due again: corrections first, then the mailing whose turn is longest ago, so that
-    /// mailings share fairly. Expiry is by the database's clock; `now` decides what is due.
+    /// mailings share fairly. Mailings of the newsletters `but` are left alone. Expiry is by the database's clock; `now` decides what is due.
     pub async fn lease(
         &self,
         owner: NodeId,
         lane: Lane,
+        but: &[NewsletterId],
         span: Duration,
         now: DateTime<Utc>,
     ) -> Result<Option<Lease>, StoreError> {
-        let sql = concat!(
-            "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, batch.due_at, m.kind FROM mailing m \
-             JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' \
-             AND (m.kind = 'confirmation') = ($3 = 'confirmation') AND ",
-            leasable!("$1"),
-            " ORDER BY m.kind, m.turn, m.opened_at, m.mailing_id, batch.due_at, batch.bucket, batch.batch LIMIT $2"
-        );
+        let left_alone = match but {
+            [] => String::new(),
+            but => format!(" AND m.newsletter NOT IN (VALUES {})", markers(3, 1, but.len())),
+        };
+        let sql = [
+            concat!(
+                "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, batch.due_at, m.kind FROM mailing m \
+                 JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' \
+                 AND (m.kind = 'confirmation') = ($3 = 'confirmation') AND ",
+                leasable!("$1")
+            ),
+            &left_alone,
+            " ORDER BY m.kind, m.turn, m.opened_at, m.mailing_id, batch.due_at, batch.bucket, batch.batch LIMIT $2",
+        ]
+        .concat();
         let kind = match lane {
             Lane::Confirmations => "confirmation",
             Lane::Digests => "digest",
         };
-        let mut candidates = self.pool.fetch_all(sql, args![now, CANDIDATES, kind]).await?;
+        let mut values = args![now, CANDIDATES, kind];
+        values.extend(but.iter().map(Value::from));
+        let mut candidates = self.pool.fetch_all(sql, values).await?;
         let equals = leading_equals(&candidates)?;
         if let Some(run) = candidates.get_mut(..equals) {
             run.rotate_left(owner.bytes().iter().fold(0, |n, byte| n * 31 + usize::from(*byte)) % equals.max(1));
@@ -148,9 +159,9 @@ impl Store {
                  LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = s.subscriber_id \
                  AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
-                 WHERE m.mailing_id = $2 AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 AND p.subscriber_id > $5 \
+                 WHERE m.mailing_id = $2 AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 \
                  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-                 AND d.subscriber_id = p.subscriber_id) ORDER BY p.subscriber_id LIMIT $6"
+                 AND d.subscriber_id = p.subscriber_id) ORDER BY p.subscriber_id LIMIT $5"
             }
             Some("correction") => {
                 "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, \
@@ -160,17 +171,17 @@ impl Store {
                  LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = s.subscriber_id \
                  AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
-                 WHERE m.mailing_id = $2 AND o.subscriber_id >= $3 AND o.subscriber_id <= $4 AND o.subscriber_id > $5 \
+                 WHERE m.mailing_id = $2 AND o.subscriber_id >= $3 AND o.subscriber_id <= $4 \
                  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-                 AND d.subscriber_id = o.subscriber_id) ORDER BY o.subscriber_id LIMIT $6"
+                 AND d.subscriber_id = o.subscriber_id) ORDER BY o.subscriber_id LIMIT $5"
             }
             _ => {
                 "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, '{}' AS fields, m.request, 'confirmed' AS state, \
                  x.reason FROM mailing m JOIN subscriber s ON s.bucket = $1 \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
-                 WHERE m.mailing_id = $2 AND s.subscriber_id >= $3 AND s.subscriber_id <= $4 AND s.subscriber_id > $5 \
+                 WHERE m.mailing_id = $2 AND s.subscriber_id >= $3 AND s.subscriber_id <= $4 \
                  AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-                 AND d.subscriber_id = s.subscriber_id) ORDER BY s.subscriber_id LIMIT $6"
+                 AND d.subscriber_id = s.subscriber_id) ORDER BY s.subscriber_id LIMIT $5"
             }
         };
         let rows = self.pool.fetch_all(sql, page(lease, after, limit)).await?;
@@ -200,7 +211,7 @@ impl Store {
              LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = r.subscriber_id \
              AND c.newsletter = m.newsletter AND c.cadence = m.cadence AND m.kind <> 'confirmation' \
              WHERE r.bucket = $1 AND r.mailing_id = $2 AND r.subscriber_id >= $3 AND r.subscriber_id <= $4 \
-             AND r.subscriber_id > $5 AND r.due_at <= $7 ORDER BY r.subscriber_id LIMIT $6";
+             AND r.due_at <= $6 ORDER BY r.subscriber_id LIMIT $5";
         let mut values = page(lease, after, limit);
         values.extend(args![now]);
         let replaced = |row: &Row| {
@@ -292,12 +303,13 @@ fn leading_equals(candidates: &[Row]) -> Result<usize, StoreError> {
     Ok(classes.iter().take_while(|class| Some(*class) == classes.first()).count())
 }
 
-/// Bucket, mailing, first, last, after and limit of a reader.
+/// Bucket, mailing, first, last and limit of a reader.
 fn page(lease: &Lease, after: Option<SubscriberId>, limit: usize) -> Vec<Value> {
-    // Nothing sorts before the empty text.
-    let after = after.map_or_else(String::new, |id| id.to_string());
+    // One lower bound: of two, SQLite takes the wrong one to begin at, and goes through all of the batch that is done for each page. Between
+    // an id and the next one, all of one length, is the id with something behind it.
+    let first = after.map_or_else(|| lease.first.clone(), |id| format!("{id}0"));
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    args![lease.bucket, lease.mailing, &lease.first, &lease.last, after, limit]
+    args![lease.bucket, lease.mailing, first, &lease.last, limit]
 }
 
 /// Someone of whom the ledger knows an attempt.

@@ -67,13 +67,6 @@ impl Store {
         row.map(|row| row.json("letter")).transpose()
     }
 
-    /// Whose mailing it is; `None` when it is gone.
-    pub async fn newsletter_of(&self, mailing: MailingId) -> Result<Option<NewsletterId>, StoreError> {
-        let sql = "SELECT newsletter FROM mailing WHERE mailing_id = $1";
-        let row = self.pool.fetch_optional(sql, args![mailing]).await?;
-        row.map(|row| row.newsletter()).transpose()
-    }
-
     /// Where a mailing stands.
     pub async fn mailing_state(&self, mailing: MailingId) -> Result<Option<MailingState>, StoreError> {
         let sql = "SELECT state FROM mailing WHERE mailing_id = $1";

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
+
+use super::row::Row;
 use super::sql::{args, write};
 use super::{Ration, Store, StoreError};
 use crate::delivery::warm_up::Warmth;
@@ -10,6 +13,13 @@ use crate::delivery::warm_up::Warmth;
 const DAY: i64 = 86_400_000;
 
 impl Store {
+    /// Where a relay stands in its plan on the day of `now`.
+    pub async fn warmth(&self, relay: &str, plan: &[u32], now: DateTime<Utc>) -> Result<Warmth, StoreError> {
+        let sql = "SELECT day, step, taken FROM warm_up WHERE relay = $1";
+        let before = self.pool.fetch_optional(sql, args![relay]).await?.as_ref().map(warmth).transpose()?;
+        Ok(before.unwrap_or_default().on(now.timestamp_millis().div_euclid(DAY), plan))
+    }
+
     /// Takes some of what a relay's plan allows today, by the database's clock. What a node takes and does not use is lost at the end
     /// of the day, so no more than a twentieth of the day's messages is taken at once.
     pub async fn take_ration(&self, relay: &str, plan: &[u32]) -> Result<Ration, StoreError> {
@@ -19,7 +29,7 @@ impl Store {
             // Changes nothing, and makes other nodes wait until this transaction ends.
             let sql = "UPDATE warm_up SET taken = taken WHERE relay = $1 RETURNING day, step, taken, {clock} AS clock";
             let Some(row) = tx.fetch_optional(sql, args![relay]).await? else { return Ok(Ration::Unlimited) };
-            let before = Warmth { day: row.int("day")?, step: row.int("step")?, taken: row.int("taken")? };
+            let before = warmth(&row)?;
             let clock = row.int("clock")?;
             let mut now = before.on(clock.div_euclid(DAY), plan);
             let tomorrow = Duration::from_millis((DAY - clock.rem_euclid(DAY)).unsigned_abs());
@@ -36,4 +46,8 @@ impl Store {
             })
         })
     }
+}
+
+fn warmth(row: &Row) -> Result<Warmth, StoreError> {
+    Ok(Warmth { day: row.int("day")?, step: row.int("step")?, taken: row.int("taken")? })
 }

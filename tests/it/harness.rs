@@ -289,10 +289,12 @@ cron = "0 9 * * 1"
     pub async fn send(&self) {
         let (_keep, stop) = watch::channel(false);
         let sender = self.app().sender(stop).unwrap();
-        for lane in [Lane::Confirmations, Lane::Digests] {
+        let crews = 0..sender.crews();
+        let lanes = [Lane::Confirmations, Lane::Digests];
+        for (lane, crew) in lanes.into_iter().flat_map(|lane| crews.clone().map(move |crew| (lane, crew))) {
             for troubles in 0.. {
                 assert!(troubles < 100, "the relay never works");
-                match sender.tick(lane).await {
+                match sender.tick(lane, crew).await {
                     Ok(Tick::Idle) => break,
                     Ok(Tick::Worked { .. }) | Err(SendError::Relay(_)) => {}
                     Ok(Tick::Waits) => self.advance(Duration::from_secs(31)),
@@ -300,6 +302,7 @@ cron = "0 9 * * 1"
                 }
             }
         }
+        sender.close().await;
         self.app().housekeeper().tick(self.clock.now()).await.unwrap();
     }
 

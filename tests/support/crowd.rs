@@ -8,19 +8,31 @@ use tidings::types::{EmailAddress, SubscriberId};
 /// Rows of one statement.
 const ROWS: usize = 500;
 
-/// Statements' worth of people in one transaction: a million in a single one would be a script of hundreds of megabytes.
+/// People of one transaction: a million in a single one would be a script of hundreds of megabytes.
 const TRANSACTION: usize = 40 * ROWS;
 
 /// Adds `reader0@reader.example` and so on, confirmed for a cadence before any mailing was opened.
 pub async fn crowd(database: &str, buckets: u16, newsletter: &str, cadence: &str, people: usize) {
+    crowd_of(database, buckets, newsletter, cadence, 0..people).await;
+}
+
+/// The same with the readers of these numbers.
+pub async fn crowd_of(
+    database: &str,
+    buckets: u16,
+    newsletter: &str,
+    cadence: &str,
+    numbers: impl IntoIterator<Item = usize>,
+) {
     let chance = Chance::system();
     let person = |number: usize| {
         let address = EmailAddress::parse(&format!("reader{number}@reader.example")).unwrap();
         let id = SubscriberId::from_bytes(chance.bytes().unwrap());
         (address.key().bucket(buckets).number(), id, address.expose().to_owned())
     };
-    for first in (0..people).step_by(TRANSACTION) {
-        let people: Vec<_> = (first..people.min(first + TRANSACTION)).map(person).collect();
+    let numbers: Vec<usize> = numbers.into_iter().collect();
+    for numbers in numbers.chunks(TRANSACTION) {
+        let people: Vec<_> = numbers.iter().copied().map(person).collect();
         add(database, newsletter, cadence, &people).await;
     }
 }

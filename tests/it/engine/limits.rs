@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use super::{Bench, Plan};
 use crate::crowd;
-use crate::harness::{Backend, eventually};
+use crate::harness::{Backend, eventually, tidings};
 use crate::smtp::{Peer, Script};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -66,6 +66,15 @@ async fn a_relay_that_is_warmed_up_takes_its_day_and_the_rest_waits_for_the_next
         eventually(Duration::from_secs(30), "the day is used", async || young.count() >= 40).await;
         tokio::time::sleep(Duration::from_secs(2)).await;
         assert_eq!(young.count(), 40);
+        assert_eq!(
+            status(&bench, &[]).matches("the relay young is warmed up, day 1 of 2: 40 of 40 messages today").count(),
+            1
+        );
+        // Whose day is used up takes no batch, and gives none back.
+        let epochs = || super::count(&bench.app.database, "SELECT CAST(SUM(epoch) AS BIGINT) FROM batch");
+        let before = epochs().await;
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(epochs().await, before, "batches are leased and given back for nothing");
         drop(nodes);
         crowd::run(&bench.app.database, "UPDATE warm_up SET day = day - 1".to_owned()).await;
         let _nodes = [bench.sender(), bench.sender()];
@@ -73,5 +82,17 @@ async fn a_relay_that_is_warmed_up_takes_its_day_and_the_rest_waits_for_the_next
         assert_eq!((young.count(), bench.peer.count()), (120, 0));
         let step = super::count(&bench.app.database, "SELECT step FROM warm_up").await;
         assert_eq!(step, 1);
+        let json: serde_json::Value = serde_json::from_str(&status(&bench, &["--json"])).unwrap();
+        let today = &json["warm_up"][0];
+        assert_eq!((&today["relay"], &today["day"], &today["allowed"]), (&"young".into(), &2.into(), &100.into()));
+        // Each node may hold a few that it did not need.
+        assert!((80..=90).contains(&today["used"].as_i64().unwrap()), "{today}");
     }
+}
+
+fn status(bench: &Bench, more: &[&str]) -> String {
+    let output =
+        tidings(bench.app.directory.path()).args(["--config", "tidings.toml", "status"]).args(more).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }

@@ -5,9 +5,10 @@
 //! `TIDINGS_TEST_LONG=1 cargo test --release --test it engine:: -- --test-threads 2 --nocapture`.
 
 mod control;
+mod cuts;
 mod disk;
 mod doubt;
-
+mod faults;
 mod kill;
 mod limits;
 mod opening;
@@ -17,6 +18,7 @@ mod relays;
 mod replies;
 mod resets;
 mod several;
+mod tarpit;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::Stdio;
@@ -24,10 +26,11 @@ use std::time::Duration;
 
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use tidings::chance::Chance;
+use tidings::delivery::books::Books;
 use tidings::store::{MailingState, MailingView, Store};
-use tidings::types::{MailingId, Secret};
+use tidings::types::{EmailAddress, MailingId, Secret};
 
-use crate::crowd::crowd;
+use crate::crowd::crowd_of;
 use crate::harness::{Backend, Process, TestApp, eventually, tidings};
 use crate::smtp::{Peer, Script};
 
@@ -172,42 +175,61 @@ impl Bench {
 
     /// The addresses of deliveries that were handed and have no recorded reply.
     pub async fn doubts(&self) -> BTreeMap<String, usize> {
-        let mut doubts = BTreeMap::new();
-        for (to, lines) in self.ledger().await {
-            let answered =
-                |handed: &Line| lines.iter().any(|l| l.step == 1 && l.attempt == handed.attempt && l.event != "held");
-            let count = lines.iter().filter(|line| line.step == 0 && !answered(line)).count();
-            if count > 0 {
-                doubts.insert(to, count);
-            }
-        }
-        doubts
+        doubts(&self.ledger().await)
     }
 
     /// The ledger of the mailing by address, in the order of attempts and steps.
-    pub async fn ledger(&self) -> BTreeMap<String, Vec<Line>> {
+    pub async fn ledger(&self) -> Ledger {
         ledger(&self.app.database, self.mailing).await
     }
 
-    /// What must hold whatever happened: nobody is lost, whoever got it more than once is in the list of doubts that often, the ledger
-    /// says accepted for those only who have it, and the books balance.
+    /// See [`promise`].
     pub async fn keeps_its_promise(&self) -> BTreeMap<String, usize> {
-        let copies = self.peer.copies();
-        let lost = (0..self.people).map(|n| format!("reader{n}@reader.example")).filter(|to| !copies.contains_key(to));
-        assert_eq!(lost.collect::<Vec<_>>(), [""; 0], "nobody is lost");
-        let doubts = self.doubts().await;
-        for (to, copies) in &copies {
-            let listed = doubts.get(to).copied().unwrap_or_default();
-            assert!(*copies <= 1 + listed, "{to} got {copies} and the list of doubts has {listed}");
-        }
-        let books = self.view().await.books;
-        assert!(books.balance() && books.audience == i64::try_from(self.people).unwrap(), "{books:?}");
-        for (to, lines) in self.ledger().await {
-            let accepted = lines.iter().filter(|line| line.event == "accepted").count();
-            assert!(accepted <= 1, "{to} is accepted {accepted} times");
-        }
-        copies.into_iter().filter(|(_, copies)| *copies > 1).collect()
+        let people = (0..self.people).map(|n| format!("reader{n}@reader.example"));
+        promise(people, self.peer.copies(), &self.ledger().await, &self.view().await.books)
     }
+}
+
+/// Lines of a mailing's ledger by address.
+pub type Ledger = BTreeMap<String, Vec<Line>>;
+
+/// The addresses of deliveries in a ledger that were handed and have no recorded reply.
+pub fn doubts(ledger: &Ledger) -> BTreeMap<String, usize> {
+    let mut doubts = BTreeMap::new();
+    for (to, lines) in ledger {
+        let answered =
+            |handed: &Line| lines.iter().any(|l| l.step == 1 && l.attempt == handed.attempt && l.event != "held");
+        let count = lines.iter().filter(|line| line.step == 0 && !answered(line)).count();
+        if count > 0 {
+            doubts.insert(to.clone(), count);
+        }
+    }
+    doubts
+}
+
+/// What must hold whatever happened: nobody is lost, whoever got it more than once is in the list of doubts that often, the ledger
+/// says accepted for those only who have it, and the books balance. Who got it more than once.
+pub fn promise(
+    people: impl ExactSizeIterator<Item = String>,
+    copies: BTreeMap<String, usize>,
+    ledger: &Ledger,
+    books: &Books,
+) -> BTreeMap<String, usize> {
+    let audience = i64::try_from(people.len()).unwrap();
+    let lost = people.filter(|to| !copies.contains_key(to));
+    assert_eq!(lost.collect::<Vec<_>>(), [""; 0], "nobody is lost");
+    let doubts = doubts(ledger);
+    for (to, copies) in &copies {
+        let listed = doubts.get(to).copied().unwrap_or_default();
+        assert!(*copies <= 1 + listed, "{to} got {copies} and the list of doubts has {listed}");
+    }
+    assert!(books.balance() && books.audience == audience, "{books:?}");
+    for (to, lines) in ledger {
+        let accepted = lines.iter().filter(|line| line.event == "accepted").count();
+        assert!(accepted <= 1, "{to} is accepted {accepted} times");
+        assert!(accepted == 0 || copies.contains_key(to), "{to} is accepted and has nothing");
+    }
+    copies.into_iter().filter(|(_, copies)| *copies > 1).collect()
 }
 
 /// A real process with some of the roles; its log goes to `log` in the install's directory.
@@ -225,9 +247,14 @@ pub fn serve(app: &TestApp, roles: &str, environment: &[(&str, &str)]) -> Proces
 
 /// Opens a mailing to a crowd.
 pub async fn mail_a_crowd(app: &mut TestApp, people: usize) -> MailingId {
+    mail_to(app, 0..people).await
+}
+
+/// Opens a mailing to the readers of these numbers.
+pub async fn mail_to(app: &mut TestApp, numbers: impl IntoIterator<Item = usize>) -> MailingId {
     app.watch().await.unwrap();
     app.schedule().await;
-    crowd(&app.database, app.app().store.buckets(), "weekly", "mondays", people).await;
+    crowd_of(&app.database, app.app().store.buckets(), "weekly", "mondays", numbers).await;
     app.write_issue("news.md", "News", "2026-03-02", "Hello.");
     app.watch().await.unwrap();
     app.advance(Duration::from_secs(3600));
@@ -235,14 +262,29 @@ pub async fn mail_a_crowd(app: &mut TestApp, people: usize) -> MailingId {
     app.mailings().await[0].mailing
 }
 
+/// The readers of a mailing that has two batches with something to do: small, and worked on by several connections.
+pub fn few(buckets: u16) -> Vec<usize> {
+    let bucket =
+        |n: &usize| EmailAddress::parse(&format!("reader{n}@reader.example")).unwrap().key().bucket(buckets).number();
+    let of = |wanted| (0..).filter(move |n| bucket(n) == wanted).take(PEOPLE / 2);
+    of(1).chain(of(2)).collect()
+}
+
+/// As many as [`few`] gives.
+pub const PEOPLE: usize = 12;
+
+/// Leaves of an open mailing to [`few`] the batches with somebody in them: the others are the same few statements again and again.
+pub const TWO_BATCHES: &str = "UPDATE batch SET state = 'done' WHERE NOT EXISTS (SELECT 1 FROM subscriber s \
+     WHERE s.bucket = batch.bucket AND s.subscriber_id >= first_subscriber AND s.subscriber_id <= last_subscriber)";
+
 /// The ledger of a mailing by address.
-pub async fn ledger(database: &str, mailing: MailingId) -> BTreeMap<String, Vec<Line>> {
+pub async fn ledger(database: &str, mailing: impl std::fmt::Display) -> Ledger {
     let sql = format!(
         "SELECT s.address, d.attempt, d.step, d.event, d.epoch, d.code FROM delivery d JOIN subscriber s \
          ON s.bucket = d.bucket AND s.subscriber_id = d.subscriber_id WHERE d.mailing_id = '{mailing}' \
          ORDER BY d.attempt, d.step"
     );
-    let mut ledger: BTreeMap<String, Vec<Line>> = BTreeMap::new();
+    let mut ledger = Ledger::new();
     macro_rules! read {
         ($connection:expr) => {{
             let mut connection = $connection.await.unwrap();

@@ -37,7 +37,7 @@ async fn a_relay_that_is_down_for_two_hours_costs_no_attempt_and_one_probe_in_th
     let step = Duration::from_secs(5);
     for _ in 0..(7_200 / step.as_secs()) {
         for node in &nodes {
-            let _ = node.tick(tidings::sender::Lane::Digests).await;
+            let _ = node.tick(tidings::sender::Lane::Digests, 0).await;
         }
         app.advance(step);
     }

@@ -98,7 +98,7 @@ async fn run(people: usize, cancel: bool) {
         let sender = app.app().sender(stop).unwrap();
         let long = Duration::from_secs(60);
         let patience = if cancel && dice.roll(2) == 0 { dice.millis(200) } else { long };
-        match tokio::time::timeout(patience, sender.tick(Lane::Digests)).await {
+        match tokio::time::timeout(patience, sender.tick(Lane::Digests, 0)).await {
             // A cancelled sender is a dead node; its leases expire.
             Err(_) if patience < long => {
                 cancels += 1;

@@ -35,7 +35,7 @@ async fn nodes_that_lease_at_once_get_different_batches(w: World) {
     let nodes: Vec<_> = (0..batches + 5)
         .map(|_| {
             let (store, node) = (w.store.clone(), w.node());
-            tokio::spawn(async move { store.lease(node, Lane::Digests, LONG, now()).await.unwrap() })
+            tokio::spawn(async move { store.lease(node, Lane::Digests, &[], LONG, now()).await.unwrap() })
         })
         .collect();
     let mut leased = BTreeSet::new();
@@ -55,7 +55,7 @@ async fn an_expired_lease_is_taken_over_and_the_old_owner_writes_nothing(w: Worl
     w.add("ada@example.org").await;
     let mailing = w.open(&w.weekly).await;
     let span = Duration::from_millis(200);
-    let old = w.store.lease(w.node(), Lane::Digests, span, now()).await.unwrap().unwrap();
+    let old = w.store.lease(w.node(), Lane::Digests, &[], span, now()).await.unwrap().unwrap();
     let next = w.store.untried(&old, None, 1).await.unwrap().remove(0);
     w.store.append(&old, span, &[handed(&next)], now()).await.unwrap().unwrap();
     assert!(w.lease().await.is_none(), "not expired yet");
@@ -78,9 +78,9 @@ async fn a_node_that_leases_a_batch_again_has_lost_its_first_lease(w: World) {
     w.add("ada@example.org").await;
     w.open(&w.weekly).await;
     let node = w.node();
-    let first = w.store.lease(node, Lane::Digests, LONG, now()).await.unwrap().unwrap();
+    let first = w.store.lease(node, Lane::Digests, &[], LONG, now()).await.unwrap().unwrap();
     w.expire_leases().await;
-    let second = w.store.lease(node, Lane::Digests, LONG, now()).await.unwrap().unwrap();
+    let second = w.store.lease(node, Lane::Digests, &[], LONG, now()).await.unwrap().unwrap();
     assert_eq!((second.owner, second.epoch), (first.owner, first.epoch + 1));
     assert_eq!(w.store.append(&first, LONG, &[], now()).await.unwrap(), Err(LeaseLost));
     assert!(w.store.append(&second, LONG, &[], now()).await.unwrap().is_ok());
@@ -90,7 +90,7 @@ async fn a_renewed_lease_does_not_expire(w: World) {
     w.add("ada@example.org").await;
     w.open(&w.weekly).await;
     let span = Duration::from_millis(100);
-    let lease = w.store.lease(w.node(), Lane::Digests, span, now()).await.unwrap().unwrap();
+    let lease = w.store.lease(w.node(), Lane::Digests, &[], span, now()).await.unwrap().unwrap();
     assert_eq!(w.store.renew(&lease, LONG).await.unwrap(), Ok(()));
     tokio::time::sleep(span * 2).await;
     assert!(w.lease().await.is_none());
@@ -131,7 +131,7 @@ async fn a_batch_that_waits_is_leased_when_it_is_due(w: World) {
     w.append(&lease, &[entry(next.subscriber, 1, Event::Deferred { retry_at, reply: reply(451) })]).await;
     assert_eq!(w.store.close_batch(&lease).await.unwrap(), Ok(Closed::Waits(retry_at)));
     assert!(w.lease().await.is_none());
-    let due = w.store.lease(w.node(), Lane::Digests, LONG, retry_at).await.unwrap();
+    let due = w.store.lease(w.node(), Lane::Digests, &[], LONG, retry_at).await.unwrap();
     assert_eq!(due.unwrap().epoch, 2);
 }
 
@@ -142,7 +142,7 @@ async fn a_batch_that_is_closed_too_early_is_free_at_once(w: World) {
     let before = now() - chrono::Duration::minutes(1);
     let Ok(Closed::Waits(at)) = w.store.close_batch(&lease).await.unwrap() else { panic!("nobody was tried") };
     assert!(at > before && at < now() + chrono::Duration::minutes(1), "at once, by the database's clock: {at}");
-    assert!(w.store.lease(w.node(), Lane::Digests, LONG, before).await.unwrap().is_some());
+    assert!(w.store.lease(w.node(), Lane::Digests, &[], LONG, before).await.unwrap().is_some());
     assert_eq!(w.subscription(ada, &w.weekly).await.unwrap().request, 1);
 }
 

@@ -156,7 +156,7 @@ async fn a_deferral_is_due_again_later_and_remembers_the_first_attempt(w: World)
         assert_eq!(w.books(mailing).await, Books { audience: 1, deferred: 1, ..Books::default() });
         assert!(w.store.due_again(&lease, None, 10, at - Duration::seconds(1)).await.unwrap().is_empty());
         assert_eq!(w.store.close_batch(&lease).await.unwrap(), Ok(Closed::Waits(at)));
-        lease = w.store.lease(w.node(), Lane::Digests, LONG, at).await.unwrap().unwrap();
+        lease = w.store.lease(w.node(), Lane::Digests, &[], LONG, at).await.unwrap().unwrap();
         assert!(w.store.untried(&lease, None, 10).await.unwrap().is_empty());
         assert!(w.store.in_doubt(&lease).await.unwrap().is_empty());
         let due = w.store.due_again(&lease, None, 10, at).await.unwrap().remove(0);

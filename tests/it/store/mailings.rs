@@ -182,8 +182,8 @@ async fn a_confirmation_goes_to_one_person_in_a_lane_of_its_own(w: World) {
     w.open(&w.weekly).await;
     w.request(&w.monthly, "ada@example.org", now()).await;
     let ada = w.person("ada@example.org").await.unwrap();
-    let digest = w.store.lease(w.node(), Lane::Digests, LONG, now()).await.unwrap().unwrap();
-    let lease = w.store.lease(w.node(), Lane::Confirmations, LONG, now()).await.unwrap().unwrap();
+    let digest = w.store.lease(w.node(), Lane::Digests, &[], LONG, now()).await.unwrap().unwrap();
+    let lease = w.store.lease(w.node(), Lane::Confirmations, &[], LONG, now()).await.unwrap().unwrap();
     assert_ne!(digest.mailing, lease.mailing);
     assert_eq!((lease.bucket, &lease.first, &lease.last), (ada.bucket, &ada.id.to_string(), &ada.id.to_string()));
     let next = w.store.untried(&lease, None, 10).await.unwrap();

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use tidings::store::{Appended, Closed, Entry, Event, Lane, Lease, MailingState};
-use tidings::types::{CadenceId, MailingId, SubscriberId};
+use tidings::store::{Appended, Closed, DoubtState, Entry, Event, Lane, Lease, LeaseLost, MailingState, Settlement};
+use tidings::types::{Bucket, CadenceId, MailingId, SubscriberId};
 
 use crate::store::world::{LONG, Person, World, entry, now, reply};
 
@@ -11,8 +11,15 @@ on_both! {
     a_random_walk_keeps_every_promise
 }
 
-const STEPS: u32 = 220;
+const STEPS: u32 = 260;
 const SEEDS: [u64; 3] = [1, 2, 3];
+
+/// A batch.
+type Key = (MailingId, Bucket, i64);
+
+fn key(lease: &Lease) -> Key {
+    (lease.mailing, lease.bucket, lease.batch)
+}
 
 /// What one mailing must come to.
 #[derive(Debug, Default)]
@@ -30,6 +37,9 @@ struct Walk<'a> {
     members: BTreeMap<SubscriberId, CadenceId>,
     mailings: BTreeMap<MailingId, Expected>,
     leases: Vec<Lease>,
+    /// Those of them that anyone may take over.
+    expired: BTreeSet<Key>,
+    paused: BTreeSet<MailingId>,
     /// Attempts on the wire: what a crash would leave in doubt.
     flying: Vec<(Lease, SubscriberId, u32)>,
     hours: i64,
@@ -50,6 +60,8 @@ async fn a_random_walk_keeps_every_promise(w: World) {
             members: BTreeMap::new(),
             mailings: BTreeMap::new(),
             leases: Vec::new(),
+            expired: BTreeSet::new(),
+            paused: BTreeSet::new(),
             flying: Vec::new(),
             hours: 0,
         };
@@ -99,7 +111,7 @@ impl Walk<'_> {
     }
 
     async fn step(&mut self) {
-        match self.roll(20) {
+        match self.roll(26) {
             0 => self.open().await,
             1 => self.join(&format!("late{}-{}@example.org", self.people.len(), self.seed)).await,
             2 => self.unsubscribe().await,
@@ -110,6 +122,9 @@ impl Walk<'_> {
             9 => self.finish().await,
             10..=12 => self.lease().await,
             13..=16 => self.hand().await,
+            17 => self.expire().await,
+            18 => self.renew().await,
+            19 | 20 => self.operate().await,
             _ => self.land().await,
         }
     }
@@ -156,11 +171,12 @@ impl Walk<'_> {
         let at = now() + chrono::Duration::hours(i64::try_from(self.roll(4)).unwrap());
         let mut lanes = [Lane::Confirmations, Lane::Digests];
         lanes.rotate_left(self.roll(2));
-        let mut lease = self.w.store.lease(self.w.node(), lanes[0], LONG, at).await.unwrap();
+        let mut lease = self.w.store.lease(self.w.node(), lanes[0], &[], LONG, at).await.unwrap();
         if lease.is_none() {
-            lease = self.w.store.lease(self.w.node(), lanes[1], LONG, at).await.unwrap();
+            lease = self.w.store.lease(self.w.node(), lanes[1], &[], LONG, at).await.unwrap();
         }
         if let Some(lease) = lease {
+            self.take_over(&lease).await;
             // What another node left is dealt with first.
             for doubt in self.w.store.in_doubt(&lease).await.unwrap() {
                 if self.roll(3) == 0 {
@@ -178,6 +194,7 @@ impl Walk<'_> {
         self.w.expire_leases().await;
         let dead = std::mem::take(&mut self.leases);
         self.flying.clear();
+        self.expired.clear();
         if let (Some(lease), Some(_)) = (dead.first(), self.w.lease().await.as_ref()) {
             // Whoever was taken over is told so; whoever was not yet may still write.
             let _ = self.w.store.append(lease, LONG, &[], now()).await.unwrap();
@@ -185,13 +202,103 @@ impl Walk<'_> {
         self.w.expire_leases().await;
     }
 
+    /// A lease is over, of a node that is only slow: it may write until somebody has taken its batch.
+    async fn expire(&mut self) {
+        if self.leases.is_empty() {
+            return;
+        }
+        let at = self.roll(self.leases.len());
+        let Lease { bucket, mailing, batch, .. } = self.leases[at];
+        let number = bucket.number();
+        let sql = format!(
+            "UPDATE batch SET lease_until = 0 WHERE bucket = {number} AND mailing_id = '{mailing}' AND batch = {batch}"
+        );
+        self.w.sql(&sql).await;
+        self.expired.insert((mailing, bucket, batch));
+    }
+
+    /// If a batch was ours under an earlier lease, that one is over, and whoever holds it can do nothing any more.
+    async fn take_over(&mut self, new: &Lease) {
+        let Some(at) = self.leases.iter().position(|old| key(old) == key(new)) else { return };
+        assert!(self.expired.remove(&key(new)), "a lease was taken that had not expired");
+        let old = self.leases.swap_remove(at);
+        assert!(new.epoch > old.epoch);
+        // A reply that comes too late stays unwritten: it is in doubt.
+        let late = self.flying.iter().find(|(lease, ..)| *lease == old);
+        let group: Vec<_> = late
+            .map(|(_, subscriber, attempt)| entry(*subscriber, *attempt, Event::Accepted(reply(250))))
+            .into_iter()
+            .collect();
+        assert_eq!(self.w.store.append(&old, LONG, &group, now()).await.unwrap(), Err(LeaseLost));
+        assert_eq!(self.w.store.renew(&old, LONG).await.unwrap(), Err(LeaseLost));
+        assert_eq!(self.w.store.close_batch(&old).await.unwrap(), Err(LeaseLost));
+        self.w.store.give_back(&old).await.unwrap();
+        self.w.store.give_back_until(&old, now()).await.unwrap();
+        self.flying.retain(|(lease, ..)| *lease != old);
+        let doubts = self.w.store.in_doubt(new).await.unwrap();
+        assert!(group.iter().all(|late| doubts.iter().any(|doubt| doubt.subscriber == late.subscriber)));
+    }
+
+    async fn renew(&mut self) {
+        if self.leases.is_empty() {
+            return;
+        }
+        let at = self.roll(self.leases.len());
+        let lease = self.leases[at].clone();
+        let renewed = self.w.store.renew(&lease, LONG).await.unwrap();
+        let expected = if self.paused.contains(&lease.mailing) { Err(LeaseLost) } else { Ok(()) };
+        assert_eq!(renewed, expected, "{lease:?}");
+        if renewed.is_ok() {
+            self.expired.remove(&key(&lease));
+        }
+    }
+
+    /// An operator settles a doubt, or has it sent again.
+    async fn operate(&mut self) {
+        let mailings: Vec<_> = self.mailings.keys().copied().collect();
+        let mut doubts = Vec::new();
+        for mailing in mailings {
+            doubts.extend(self.w.store.doubt_list(mailing, 100).await.unwrap());
+        }
+        if doubts.is_empty() {
+            return;
+        }
+        let at = self.roll(doubts.len());
+        let doubt = &doubts[at];
+        let id = doubt.subscriber.to_string();
+        let has = |lease: &&Lease| {
+            (lease.mailing, lease.bucket) == (doubt.mailing, doubt.bucket) && lease.first <= id && id <= lease.last
+        };
+        let lease = self.leases.iter().find(has).cloned();
+        if lease.as_ref().is_some_and(|lease| self.expired.contains(&key(lease))) {
+            return; // a race that the database decides either way
+        }
+        let again = self.roll(2) == 0;
+        let settlement = if again { Settlement::Resend } else { Settlement::Delivered("the log has it".into()) };
+        let can = lease.is_none() && matches!(doubt.state, DoubtState::Open | DoubtState::Held);
+        let settled = self.w.store.settle(doubt, &settlement, now()).await.unwrap();
+        assert_eq!(settled, can, "{doubt:?}");
+        if !settled {
+            return;
+        }
+        let expected = self.mailings.get_mut(&doubt.mailing).unwrap();
+        let before = match again {
+            true => expected.settled.remove(&doubt.subscriber),
+            false => expected.settled.insert(doubt.subscriber, "accepted"),
+        };
+        assert_eq!(before, (doubt.state == DoubtState::Held).then_some("held"));
+        assert!(!self.w.store.settle(doubt, &settlement, now()).await.unwrap(), "it is settled once");
+    }
+
     async fn pause_or_resume(&mut self) {
         let open: Vec<_> = self.mailings.keys().copied().collect();
         if let Some(mailing) = (!open.is_empty()).then(|| open[self.roll(open.len())]) {
             if self.roll(2) == 0 {
-                self.w.store.pause(mailing, "a test").await.unwrap();
+                if self.w.store.pause(mailing, "a test").await.unwrap() {
+                    self.paused.insert(mailing);
+                }
             } else {
-                self.w.store.resume(mailing).await.unwrap();
+                assert_eq!(self.w.store.resume(mailing).await.unwrap(), self.paused.remove(&mailing));
             }
         }
     }
@@ -264,6 +371,7 @@ impl Walk<'_> {
     async fn append(&mut self, lease: &Lease, entry: Entry) -> Appended {
         let group = [entry];
         let answer = self.w.append(lease, &group).await[0];
+        self.expired.remove(&key(lease));
         if self.roll(5) == 0 {
             let again = self.w.append(lease, &group).await[0];
             let expected = if answer == Appended::Written { Appended::Present } else { answer };
@@ -282,9 +390,25 @@ impl Walk<'_> {
             return;
         }
         self.leases.swap_remove(at);
-        if self.roll(4) == 0 {
-            self.w.store.give_back(&lease).await.unwrap();
-            return;
+        self.expired.remove(&key(&lease));
+        match self.roll(6) {
+            0 => return self.w.store.give_back(&lease).await.unwrap(),
+            1 => {
+                // Soon enough for the leases of this walk, which look some hours ahead.
+                let due = now() + chrono::Duration::minutes(30);
+                self.w.store.give_back_until(&lease, due).await.unwrap();
+                let sql = format!(
+                    "SELECT COUNT(*) FROM batch WHERE bucket = {} AND mailing_id = '{}' AND batch = {} AND state = 'free' \
+                     AND due_at = {}",
+                    lease.bucket.number(),
+                    lease.mailing,
+                    lease.batch,
+                    due.timestamp_millis()
+                );
+                assert_eq!(self.w.count(&sql).await, 1, "it waits");
+                return;
+            }
+            _ => {}
         }
         let closed = self.w.store.close_batch(&lease).await.unwrap().unwrap();
         let unsettled = self.mailings[&lease.mailing]
@@ -316,6 +440,8 @@ impl Walk<'_> {
         for mailing in self.mailings.keys() {
             self.w.store.resume(*mailing).await.unwrap();
         }
+        self.paused.clear();
+        self.w.sql("UPDATE batch SET due_at = 0 WHERE state = 'free'").await;
         for _ in 0..5_000 {
             if self.leases.is_empty() {
                 self.lease().await;

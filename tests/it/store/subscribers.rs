@@ -259,10 +259,11 @@ async fn what_is_written_may_be_spawned(w: World) {
     spawnable(w.store.suppress(&address, SuppressionReason::Operator, now())).await.unwrap();
     let draft = w.draft(&w.weekly).await;
     spawnable(w.store.open_mailing(&draft)).await.unwrap();
-    let lease = spawnable(w.store.lease(w.node(), tidings::store::Lane::Digests, crate::store::world::LONG, now()))
-        .await
-        .unwrap()
-        .unwrap();
+    let lease =
+        spawnable(w.store.lease(w.node(), tidings::store::Lane::Digests, &[], crate::store::world::LONG, now()))
+            .await
+            .unwrap()
+            .unwrap();
     spawnable(w.store.append(&lease, crate::store::world::LONG, &[], now())).await.unwrap().unwrap();
     spawnable(w.store.renew(&lease, crate::store::world::LONG)).await.unwrap().unwrap();
     spawnable(w.store.close_batch(&lease)).await.unwrap().unwrap();

@@ -167,11 +167,11 @@ impl World {
     }
 
     pub async fn lease(&self) -> Option<Lease> {
-        let confirmation = self.store.lease(self.node(), Lane::Confirmations, LONG, now()).await.unwrap();
+        let confirmation = self.store.lease(self.node(), Lane::Confirmations, &[], LONG, now()).await.unwrap();
         if confirmation.is_some() {
             return confirmation;
         }
-        self.store.lease(self.node(), Lane::Digests, LONG, now()).await.unwrap()
+        self.store.lease(self.node(), Lane::Digests, &[], LONG, now()).await.unwrap()
     }
 
     /// As if the node that holds it had died long ago.
