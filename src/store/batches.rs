@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::row::{Row, unreadable};
-use super::sql::{Fault, Tx, Value, args, markers, write};
+use super::sql::{Fault, Tx, Value, args, rows, write};
 use super::{Closed, Lane, Lease, LeaseLost, Pending, Store, StoreError};
 use crate::types::{NewsletterId, NodeId, SubscriberId};
 
@@ -37,28 +37,20 @@ impl Store {
         span: Duration,
         now: DateTime<Utc>,
     ) -> Result<Option<Lease>, StoreError> {
-        let left_alone = match but {
-            [] => String::new(),
-            but => format!(" AND m.newsletter NOT IN (VALUES {})", markers(3, 1, but.len())),
-        };
-        let sql = [
-            concat!(
-                "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, batch.due_at, m.kind FROM mailing m \
-                 JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' \
-                 AND (m.kind = 'confirmation') = ($3 = 'confirmation') AND ",
-                leasable!("$1")
-            ),
-            &left_alone,
-            " ORDER BY m.kind, m.turn, m.opened_at, m.mailing_id, batch.due_at, batch.bucket, batch.batch LIMIT $2",
-        ]
-        .concat();
+        let sql = concat!(
+            "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, batch.due_at, m.kind FROM mailing m \
+             JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' \
+             AND (m.kind = 'confirmation') = ($3 = 'confirmation') AND ",
+            leasable!("$1"),
+            " AND m.newsletter NOT IN (SELECT v.value ->> 0 FROM {rows $4} AS v) \
+             ORDER BY m.kind, m.turn, m.opened_at, m.mailing_id, batch.due_at, batch.bucket, batch.batch LIMIT $2"
+        );
         let kind = match lane {
             Lane::Confirmations => "confirmation",
             Lane::Digests => "digest",
         };
-        let mut values = args![now, CANDIDATES, kind];
-        values.extend(but.iter().map(Value::from));
-        let mut candidates = self.pool.fetch_all(sql, values).await?;
+        let but: Vec<_> = but.iter().map(|newsletter| args![newsletter]).collect();
+        let mut candidates = self.pool.fetch_all(sql, args![now, CANDIDATES, kind, rows(&but)?]).await?;
         let equals = leading_equals(&candidates)?;
         if let Some(run) = candidates.get_mut(..equals) {
             run.rotate_left(owner.bytes().iter().fold(0, |n, byte| n * 31 + usize::from(*byte)) % equals.max(1));
