@@ -113,7 +113,10 @@ pub fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(run(arguments.verb, config, arguments.json)) {
+    let result = runtime.block_on(run(arguments.verb, config, arguments.json));
+    // Whoever still waits for a database that does not answer must not hold up the end: what it has in flight is in the ledger.
+    runtime.shutdown_background();
+    match result {
         Ok(code) => code,
         Err(error) => {
             eprintln!("error: {error:#}");

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -45,6 +46,8 @@ pub struct Queue {
 struct State {
     ready: VecDeque<Job>,
     stage: Stage,
+    /// The next page of those not tried yet, which is read while there are others.
+    ahead: Option<JoinHandle<Result<Vec<Pending>, StoreError>>>,
     /// Who waits for a slot of a domain, and when to ask for it again.
     aside: VecDeque<(Instant, Pending)>,
     /// Somebody was left in the database for another pass.
@@ -100,6 +103,7 @@ impl Queue {
         let state = Mutex::new(State {
             ready: VecDeque::new(),
             stage: Stage::InDoubt,
+            ahead: None,
             aside: VecDeque::new(),
             passed: false,
             lingering: None,
@@ -126,6 +130,7 @@ impl Queue {
         }
         self.fill(&mut state).await?;
         if let Some(job) = state.ready.pop_front() {
+            self.read_ahead(&mut state);
             return Ok(Step::Job(job));
         }
         let since = *state.lingering.get_or_insert(now);
@@ -183,6 +188,15 @@ impl Queue {
         }
     }
 
+    /// Begins to read the next page in time: until it is there, no connection would have anything to do.
+    fn read_ahead(&self, state: &mut State) {
+        let Stage::Untried(after) = state.stage else { return };
+        if state.ready.len() < PAGE / 2 && state.ahead.is_none() {
+            let (store, lease) = (self.store.clone(), self.lease.clone());
+            state.ahead = Some(tokio::spawn(async move { store.untried(&lease, after, PAGE).await }));
+        }
+    }
+
     async fn fill(&self, state: &mut State) -> Result<(), StoreError> {
         while state.ready.is_empty() && state.stage != Stage::End {
             let page = match state.stage {
@@ -193,7 +207,14 @@ impl Queue {
                     continue;
                 }
                 Stage::DueAgain(after) => self.store.due_again(&self.lease, after, PAGE, self.clock.now()).await?,
-                Stage::Untried(after) => self.store.untried(&self.lease, after, PAGE).await?,
+                Stage::Untried(after) => match state.ahead.take() {
+                    // One that panicked is read again.
+                    Some(ahead) => match ahead.await {
+                        Ok(page) => page?,
+                        Err(_) => continue,
+                    },
+                    None => self.store.untried(&self.lease, after, PAGE).await?,
+                },
                 Stage::End => return Ok(()),
             };
             let last = page.last().map(|pending| pending.subscriber);

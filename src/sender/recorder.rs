@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 use super::LEASE;
 use crate::clock::Clock;
@@ -11,6 +12,10 @@ use crate::store::{Appended, Entry, Lease, LeaseLost, Store};
 
 /// Most appends of one commit: as many as a sender has connections, with room for both ends of a round.
 const GROUP: usize = 256;
+
+/// How long a commit waits for half of the connections that are at work: when composing is what takes time, they come one by one, and a commit
+/// costs as much for five as for twenty-five. A single connection never waits; ten, with a relay that takes ten milliseconds, hardly.
+const LINGER: Duration = Duration::from_millis(2);
 
 /// Longest wait between two tries while the database is away: mail flows again a second after it is back.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -26,9 +31,14 @@ pub struct Recorder(mpsc::Sender<Append>);
 
 impl Recorder {
     /// Starts recording for a lease. The task ends when every clone of the recorder is gone, and says whether the lease was lost.
+    ///
+    /// It has a thread of its own: a commit is a chain of answers from the database, and on a worker of the runtime each of them would
+    /// wait behind the connections that sign their next message, until all wait for the commit.
     pub fn start(store: Store, lease: Lease, clock: Clock) -> (Self, JoinHandle<bool>) {
         let (sender, receiver) = mpsc::channel(GROUP);
-        (Self(sender), tokio::spawn(record(store, lease, clock, receiver)))
+        let runtime = tokio::runtime::Handle::current();
+        let record = move || runtime.block_on(record(store, lease, clock, receiver));
+        (Self(sender), tokio::task::spawn_blocking(record))
     }
 
     /// Makes entries durable, in one commit, and says what became of each.
@@ -59,17 +69,29 @@ async fn record(store: Store, lease: Lease, clock: Clock, mut requests: mpsc::Re
                 }
             },
         };
-        // Whoever is ready to append does so now: fewer commits, each for more.
-        tokio::task::yield_now().await;
-        let mut group = vec![first];
-        while group.len() < GROUP {
-            let Ok(next) = requests.try_recv() else { break };
-            group.push(next);
-        }
+        let group = gather(first, &mut requests).await;
         if commit(&store, &lease, &clock, group).await.is_err() {
             return true;
         }
     }
+}
+
+/// Whoever is there to share a commit.
+async fn gather(first: Append, requests: &mut mpsc::Receiver<Append>) -> Vec<Append> {
+    let mut group = vec![first];
+    let until = Instant::now() + LINGER;
+    while group.len() < GROUP {
+        if let Ok(next) = requests.try_recv() {
+            group.push(next);
+        } else if group.len() < requests.sender_strong_count() / 2
+            && let Ok(Some(next)) = tokio::time::timeout_at(until, requests.recv()).await
+        {
+            group.push(next);
+        } else {
+            break;
+        }
+    }
+    group
 }
 
 /// One commit for the whole group, tried until the database takes it: what is in flight must be recorded.

@@ -10,6 +10,8 @@ pub use outbox::{Outbox, OutboxMail};
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::config;
 use crate::delivery::rate::Rate;
 use crate::delivery::{Phase, Reply};
@@ -26,7 +28,7 @@ pub struct Envelope {
 
 /// A message that is fit for the wire: ASCII lines of at most 998 octets, each ended by CRLF. Not dot-stuffed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Content(String);
+pub struct Content(Bytes);
 
 impl Content {
     /// Checks a message.
@@ -35,9 +37,8 @@ impl Content {
     /// [`TransportError::Unfit`]: what is wrong with it, and in which line.
     pub fn new(bytes: Vec<u8>) -> Result<Self, TransportError> {
         let unfit = |_| TransportError::Unfit("it has bytes that are no UTF-8".to_owned());
-        let text = String::from_utf8(bytes).map_err(unfit)?;
-        fit::check(&text).map_err(TransportError::Unfit)?;
-        Ok(Self(text))
+        fit::check(std::str::from_utf8(&bytes).map_err(unfit)?).map_err(TransportError::Unfit)?;
+        Ok(Self(bytes.into()))
     }
 }
 

@@ -82,11 +82,10 @@ impl Outbox {
 
     /// Writes a mail and returns its name.
     async fn write(&self, content: &Content) -> Result<String, TransportError> {
-        let text = content.0.as_str();
-        let name = name_of(text).ok_or_else(|| {
+        let name = name_of(&String::from_utf8_lossy(&content.0)).ok_or_else(|| {
             TransportError::Unfit("it has no Date and Message-ID of ours, from which its file name is made".to_owned())
         })?;
-        let (directory, file, bytes) = (self.directory.clone(), name.clone(), text.as_bytes().to_vec());
+        let (directory, file, bytes) = (self.directory.clone(), name.clone(), content.0.clone());
         let written = tokio::task::spawn_blocking(move || write(&directory, &file, &bytes)).await;
         match written.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
             Ok(()) => Ok(name),

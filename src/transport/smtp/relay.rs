@@ -13,7 +13,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use super::super::TransportError;
 use super::deadline::{self, within};
 use super::session::{Connection, Manner, answer};
-use super::wire::Wire;
+use super::wire::{Ahead, Wire};
 use crate::config::{Protocol, Smtp, Tls};
 use crate::delivery::{Phase, Reply};
 use crate::tls::Trust;
@@ -38,20 +38,21 @@ impl Relay {
 
     /// A session ready for MAIL.
     pub(in super::super) async fn connect(&self) -> Result<Connection, TransportError> {
+        let ahead = Ahead::default();
         let mut smtp = if let Some(path) = &self.config.socket {
             let stream = within(self.limit(deadline::CONNECT), Phase::Connect, UnixStream::connect(path)).await?;
-            self.greeted(Wire::unix(stream.map_err(|error| self.failed(error))?)).await?
+            self.greeted(Wire::unix(stream.map_err(|error| self.failed(error))?), &ahead).await?
         } else {
             let tcp = self.tcp().await?;
             match self.config.tls {
-                Tls::None => self.greeted(Wire::plain(tcp)).await?,
-                Tls::Implicit => self.greeted(Wire::tls(self.handshake(tcp).await?)).await?,
-                Tls::Starttls => self.starttls(tcp).await?,
+                Tls::None => self.greeted(Wire::plain(tcp), &ahead).await?,
+                Tls::Implicit => self.greeted(Wire::tls(self.handshake(tcp).await?), &ahead).await?,
+                Tls::Starttls => self.starttls(tcp, &ahead).await?,
             }
         };
         let manner = self.manner(&mut smtp).await?;
         self.log_in(&mut smtp).await?;
-        Ok(Connection::new(smtp, manner))
+        Ok(Connection::new(smtp, manner, ahead))
     }
 
     /// A deadline of RFC 5321, or the configured one when that is sooner.
@@ -88,9 +89,9 @@ impl Relay {
     }
 
     /// Reads the greeting and says EHLO or LHLO.
-    async fn greeted(&self, wire: Wire) -> Result<AsyncSmtpConnection, TransportError> {
+    async fn greeted(&self, wire: Wire, ahead: &Ahead) -> Result<AsyncSmtpConnection, TransportError> {
         let hello = ClientId::Domain(self.config.hello.clone());
-        let wire = wire.greeting_as(self.config.protocol);
+        let wire = wire.greeting_as(self.config.protocol, ahead);
         let session = AsyncSmtpConnection::connect_with_transport(Box::new(wire), &hello);
         match within(self.limit(deadline::GREETING), Phase::Connect, session).await? {
             Ok(session) => Ok(session),
@@ -100,15 +101,15 @@ impl Relay {
 
     /// STARTTLS on a second handle of the socket. The plain session is dropped with whatever it has read, so nothing that
     /// was said before TLS, by the relay or by someone in the middle, is taken for an answer inside it.
-    async fn starttls(&self, tcp: TcpStream) -> Result<AsyncSmtpConnection, TransportError> {
+    async fn starttls(&self, tcp: TcpStream, ahead: &Ahead) -> Result<AsyncSmtpConnection, TransportError> {
         let (tcp, twin) = twins(tcp).map_err(|error| self.failed(error))?;
-        let mut plain = self.greeted(Wire::plain(tcp)).await?;
+        let mut plain = self.greeted(Wire::plain(tcp), ahead).await?;
         if !plain.can_starttls() {
             return Err(self.failed("it offers no STARTTLS, and mail goes out only over TLS"));
         }
         self.demand(&mut plain, "STARTTLS\r\n", 220).await?;
         drop(plain);
-        self.greeted(Wire::upgraded(self.handshake(twin).await?)).await
+        self.greeted(Wire::upgraded(self.handshake(twin).await?), ahead).await
     }
 
     async fn handshake(&self, tcp: TcpStream) -> Result<TlsStream<TcpStream>, TransportError> {

@@ -6,12 +6,14 @@
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::response::Response;
 
 use super::super::{Announced, Content, Envelope, Round, TransportError, fit};
 use super::deadline::{self, within};
 use super::judge::judge;
+use super::wire::Ahead;
 use crate::config::Protocol;
 use crate::delivery::{Phase, Reply};
 
@@ -45,8 +47,8 @@ pub struct Connection {
     smtp: AsyncSmtpConnection,
     manner: Manner,
     state: State,
-    /// The text of the last round, for the memory that it has.
-    text: String,
+    /// Where contents go, past lettre.
+    ahead: Ahead,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,23 +61,25 @@ enum State {
     Broken,
 }
 
-/// The content and the commands of a round in one buffer, and where each ends.
+/// The content and the commands of a round, and where in the text each ends.
+#[derive(Default)]
 struct Steps {
+    /// A content up to its final dot, which is in the text.
+    ahead: Bytes,
     text: String,
     ends: Vec<(Phase, usize)>,
 }
 
 impl Steps {
-    /// Written into the memory of an earlier round's.
-    fn new(mut text: String, manner: Manner, content: Option<&Content>, next: Option<&Envelope>) -> Self {
-        text.clear();
-        let mut steps = Self { text, ends: Vec::with_capacity(5) };
-        if let Some(Content(text)) = content {
+    fn new(manner: Manner, content: Option<&Content>, next: Option<&Envelope>) -> Self {
+        let mut steps = Self::default();
+        if let Some(Content(content)) = content {
             if manner.chunking {
-                steps.text.push_str(&format!("BDAT {} LAST\r\n", text.len()));
-                steps.text.push_str(text);
+                // What stands before a content's end must be text for lettre; checked contents are.
+                steps.text = format!("BDAT {} LAST\r\n{}", content.len(), String::from_utf8_lossy(content));
             } else {
-                fit::stuff(text, &mut steps.text);
+                steps.ahead = fit::stuffed(content);
+                steps.text.push_str(".\r\n");
             }
             steps.end(manner.content());
         }
@@ -115,8 +119,8 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// A session that is past EHLO, TLS and AUTH.
-    pub(super) fn new(smtp: AsyncSmtpConnection, manner: Manner) -> Self {
-        Self { smtp, manner, state: State::Idle, text: String::new() }
+    pub(super) fn new(smtp: AsyncSmtpConnection, manner: Manner, ahead: Ahead) -> Self {
+        Self { smtp, manner, state: State::Idle, ahead }
     }
 
     pub(in super::super) async fn round(&mut self, content: Option<&Content>, next: Option<&Envelope>) -> Round {
@@ -137,10 +141,10 @@ impl Connection {
             self.state = state;
             return Round { envelope: Some(no_smtputf8()), ..Round::default() };
         }
-        let steps = Steps::new(std::mem::take(&mut self.text), self.manner, content, next);
+        let mut steps = Steps::new(self.manner, content, next);
+        self.ahead.put(std::mem::take(&mut steps.ahead));
         let mut answers = Vec::with_capacity(steps.ends.len());
         let cut_short = self.talk(&steps, &mut answers).await.err();
-        self.text = steps.text;
         let mut round = judge(self.manner.chunking, answers, cut_short);
         if let (Some(Announced::Refused { phase, .. }), None) = (&round.envelope, &round.broken) {
             round.broken = self.reset(*phase).await.err();

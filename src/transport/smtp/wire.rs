@@ -3,12 +3,14 @@
 //! lettre reads replies as UTF-8 lines of any length. One recipient's refusal in Latin-1 would cost the connection every
 //! time, and a relay that never ends a line all memory. So bytes over 127 become `?`, a flood is an error, and so is the end.
 
-use std::io::{Error, ErrorKind, Result};
+use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bytes::{Buf as _, Bytes};
 use lettre::transport::smtp::client::AsyncTokioStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
@@ -27,6 +29,25 @@ const GRACE: Duration = Duration::from_secs(30);
 /// RFC 5321 section 4.5.3.2.5 has three minutes for a block.
 const MIN_RATE: f64 = 1024.0;
 
+/// What goes out before whatever lettre writes next. lettre copies what it is given to write, and a content is nearly all of a session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Ahead(Arc<Mutex<Bytes>>);
+
+impl Ahead {
+    /// Puts a content there; its final dot is what lettre writes next.
+    pub fn put(&self, content: Bytes) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = content;
+    }
+
+    fn left(&self) -> Bytes {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn advance(&self, bytes: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).advance(bytes);
+    }
+}
+
 /// One connection's stream.
 #[derive(Debug)]
 pub(super) struct Wire {
@@ -35,6 +56,7 @@ pub(super) struct Wire {
     greeting: &'static [u8],
     /// Say LHLO where lettre says EHLO (RFC 2033 section 4.1).
     lhlo: bool,
+    ahead: Ahead,
     /// Bytes read since the last write.
     unasked: usize,
     /// When what is being written counts as not read: never more than [`GRACE`] from now, and each byte taken moves it on.
@@ -52,7 +74,7 @@ enum Stream {
 impl Wire {
     fn new(stream: Stream, greeting: &'static [u8]) -> Self {
         let late = Box::pin(sleep_until(Instant::now()));
-        Self { stream, greeting, lhlo: false, unasked: 0, deadline: None, late }
+        Self { stream, greeting, lhlo: false, ahead: Ahead::default(), unasked: 0, deadline: None, late }
     }
 
     /// Unencrypted.
@@ -75,9 +97,19 @@ impl Wire {
         Self::new(Stream::Tls(Box::new(stream)), b"220 TLS\r\n")
     }
 
-    /// For LMTP: the EHLO that lettre says next becomes LHLO.
-    pub fn greeting_as(self, protocol: Protocol) -> Self {
-        Self { lhlo: protocol == Protocol::Lmtp, ..self }
+    /// For LMTP: the EHLO that lettre says next becomes LHLO. What is put into `ahead` goes out before lettre's own.
+    pub fn greeting_as(self, protocol: Protocol, ahead: &Ahead) -> Self {
+        Self { lhlo: protocol == Protocol::Lmtp, ahead: ahead.clone(), ..self }
+    }
+
+    /// Writes two pieces in one call.
+    fn poll_pieces(&mut self, cx: &mut Context<'_>, ahead: &[u8], bytes: &[u8]) -> Poll<Result<usize>> {
+        let pieces = [IoSlice::new(ahead), IoSlice::new(bytes)];
+        match &mut self.stream {
+            Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, &pieces),
+            Stream::Unix(unix) => Pin::new(unix).poll_write_vectored(cx, &pieces),
+            Stream::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, &pieces),
+        }
     }
 
     fn accept(&mut self, bytes: &mut [u8]) -> Result<()> {
@@ -139,18 +171,22 @@ impl AsyncWrite for Wire {
         self.unasked = 0;
         let hello = self.lhlo.then(|| bytes.strip_prefix(b"EHLO")).flatten().map(|rest| [b"LHLO", rest].concat());
         let bytes = hello.as_deref().unwrap_or(bytes);
-        let written = match &mut self.stream {
-            Stream::Plain(tcp) => Pin::new(tcp).poll_write(cx, bytes),
-            Stream::Unix(unix) => Pin::new(unix).poll_write(cx, bytes),
-            Stream::Tls(tls) => Pin::new(tls).poll_write(cx, bytes),
-        };
-        let Poll::Ready(written) = written else { return self.poll_late(cx) };
         // A line of a content may begin like that too.
         self.lhlo = false;
-        let most = Instant::now() + GRACE;
-        let earned = Duration::from_secs_f64(written.as_ref().map_or(0.0, |bytes| *bytes as f64 / MIN_RATE));
-        self.deadline = Some(self.deadline.map_or(most, |deadline| most.min(deadline + earned)));
-        Poll::Ready(written)
+        loop {
+            let ahead = self.ahead.left();
+            let Poll::Ready(written) = self.poll_pieces(cx, &ahead, bytes) else { return self.poll_late(cx) };
+            let written = written?;
+            let most = Instant::now() + GRACE;
+            let earned = Duration::from_secs_f64(written as f64 / MIN_RATE);
+            self.deadline = Some(self.deadline.map_or(most, |deadline| most.min(deadline + earned)));
+            let of_ahead = written.min(ahead.len());
+            self.ahead.advance(of_ahead);
+            // Zero bytes would be the end of the stream for lettre, which knows nothing of what went ahead.
+            if written == 0 || written > of_ahead {
+                return Poll::Ready(Ok(written - of_ahead));
+            }
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
