@@ -14,8 +14,11 @@ use crate::store::{Appended, Entry, Lease, LeaseLost, Store};
 const GROUP: usize = 256;
 
 /// How long a commit waits for half of the connections that are at work: when composing is what takes time, they come one by one, and a commit
-/// costs as much for five as for twenty-five. A single connection never waits; ten, with a relay that takes ten milliseconds, hardly.
+/// costs as much for five as for twenty-five.
 const LINGER: Duration = Duration::from_millis(2);
+
+/// Connections that wait for nobody: with so few, the way to the relay and back is what takes time.
+const FEW: usize = 16;
 
 /// Longest wait between two tries while the database is away: mail flows again a second after it is back.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -80,10 +83,12 @@ async fn record(store: Store, lease: Lease, clock: Clock, mut requests: mpsc::Re
 async fn gather(first: Append, requests: &mut mpsc::Receiver<Append>) -> Vec<Append> {
     let mut group = vec![first];
     let until = Instant::now() + LINGER;
+    let at_work = requests.sender_strong_count();
+    let enough = if at_work <= FEW { 1 } else { at_work / 2 };
     while group.len() < GROUP {
         if let Ok(next) = requests.try_recv() {
             group.push(next);
-        } else if group.len() < requests.sender_strong_count() / 2
+        } else if group.len() < enough
             && let Ok(Some(next)) = tokio::time::timeout_at(until, requests.recv()).await
         {
             group.push(next);

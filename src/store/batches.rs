@@ -140,6 +140,7 @@ impl Store {
         after: Option<SubscriberId>,
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
+        // A count, and not NOT EXISTS: PostgreSQL would sort all deliveries of the bucket for each page.
         // The audiences: who was a member at the cut, who got the mailing that is corrected, and the one person in the range of a confirmation's only batch.
         let sql = match self.kind(lease).await?.as_deref() {
             Some("digest") => {
@@ -152,8 +153,8 @@ impl Store {
                  AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
                  WHERE m.mailing_id = $2 AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 \
-                 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-                 AND d.subscriber_id = p.subscriber_id) ORDER BY p.subscriber_id LIMIT $5"
+                 AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+                 AND d.subscriber_id = p.subscriber_id) = 0 ORDER BY p.subscriber_id LIMIT $5"
             }
             Some("correction") => {
                 "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, \
@@ -164,16 +165,16 @@ impl Store {
                  AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
                  WHERE m.mailing_id = $2 AND o.subscriber_id >= $3 AND o.subscriber_id <= $4 \
-                 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-                 AND d.subscriber_id = o.subscriber_id) ORDER BY o.subscriber_id LIMIT $5"
+                 AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+                 AND d.subscriber_id = o.subscriber_id) = 0 ORDER BY o.subscriber_id LIMIT $5"
             }
             _ => {
                 "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, '{}' AS fields, m.request, 'confirmed' AS state, \
                  x.reason FROM mailing m JOIN subscriber s ON s.bucket = $1 \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
                  WHERE m.mailing_id = $2 AND s.subscriber_id >= $3 AND s.subscriber_id <= $4 \
-                 AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-                 AND d.subscriber_id = s.subscriber_id) ORDER BY s.subscriber_id LIMIT $5"
+                 AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+                 AND d.subscriber_id = s.subscriber_id) = 0 ORDER BY s.subscriber_id LIMIT $5"
             }
         };
         let rows = self.pool.fetch_all(sql, page(lease, after, limit)).await?;

@@ -15,34 +15,35 @@ use super::{Appended, Entry, Event, Lease, LeaseLost, Store, StoreError};
 use crate::types::SubscriberId;
 
 /// Step 1 of attempts, at most one final one for each subscriber.
+///
+/// Here and below each row of the list is judged by counts of its own, which no planner can turn into a join: PostgreSQL would hash the
+/// deliveries of a whole bucket for each commit, SQLite go through everyone and look each up in the list.
 macro_rules! insert_outcomes {
     () => {
         "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch, code, reply) \
          SELECT $1, $2, v.value ->> 0, CAST(v.value ->> 1 AS BIGINT), 1, v.value ->> 2, $3, $4, \
          CAST(v.value ->> 3 AS BIGINT), v.value ->> 4 FROM {rows $5} AS v \
-         WHERE NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-         AND d.subscriber_id = v.value ->> 0 AND d.event IN ('accepted', 'refused', 'skipped', 'held')) \
+         WHERE (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+         AND d.subscriber_id = v.value ->> 0 AND d.event IN ('accepted', 'refused', 'skipped', 'held')) = 0 \
          ON CONFLICT DO NOTHING"
     };
 }
 
 /// Step 0 of attempts of people who are still eligible, in a mailing that is open, that nobody has made yet.
-///
-/// A CROSS JOIN is what keeps SQLite from going through everyone of a bucket and looking each up in the list.
 macro_rules! insert_handed {
     () => {
         "INSERT INTO delivery (bucket, mailing_id, subscriber_id, attempt, step, event, at, epoch) \
          SELECT $1, $2, v.value ->> 0, CAST(v.value ->> 1 AS BIGINT), 0, 'handed', $3, $4 FROM {rows $5} AS v \
-         CROSS JOIN mailing m CROSS JOIN subscriber s CROSS JOIN subscription c \
-         WHERE m.mailing_id = $2 AND m.state = 'open' \
-         AND s.bucket = $1 AND s.subscriber_id = v.value ->> 0 AND s.address IS NOT NULL \
-         AND c.bucket = $1 AND c.subscriber_id = v.value ->> 0 AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
+         WHERE (SELECT COUNT(*) FROM mailing m \
+         JOIN subscriber s ON s.bucket = $1 AND s.subscriber_id = v.value ->> 0 AND s.address IS NOT NULL \
+         JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = v.value ->> 0 AND c.newsletter = m.newsletter \
+         AND c.cadence = m.cadence WHERE m.mailing_id = $2 AND m.state = 'open' \
          AND ((m.kind IN ('digest', 'correction') AND c.state = 'confirmed') \
          OR (m.kind = 'confirmation' AND c.state = 'pending' AND c.request = m.request)) \
-         AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.bucket = $1 AND x.address_key = s.address_key) \
-         AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+         AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.bucket = $1 AND x.address_key = s.address_key)) = 1 \
+         AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
          AND d.subscriber_id = v.value ->> 0 \
-         AND (d.attempt >= CAST(v.value ->> 1 AS BIGINT) OR d.event IN ('accepted', 'refused', 'skipped', 'held'))) \
+         AND (d.attempt >= CAST(v.value ->> 1 AS BIGINT) OR d.event IN ('accepted', 'refused', 'skipped', 'held'))) = 0 \
          ON CONFLICT DO NOTHING"
     };
 }
