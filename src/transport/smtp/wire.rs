@@ -171,11 +171,11 @@ impl AsyncWrite for Wire {
         self.unasked = 0;
         let hello = self.lhlo.then(|| bytes.strip_prefix(b"EHLO")).flatten().map(|rest| [b"LHLO", rest].concat());
         let bytes = hello.as_deref().unwrap_or(bytes);
-        // A line of a content may begin like that too.
-        self.lhlo = false;
         loop {
             let ahead = self.ahead.left();
             let Poll::Ready(written) = self.poll_pieces(cx, &ahead, bytes) else { return self.poll_late(cx) };
+            // A line of a content may begin like that too. Not before: what is written later is asked for once more.
+            self.lhlo = false;
             let written = written?;
             let most = Instant::now() + GRACE;
             let earned = Duration::from_secs_f64(written as f64 / MIN_RATE);
