@@ -5,14 +5,13 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use tidings::chance::Chance;
 use tidings::clock::Clock;
 use tidings::message::{Letter, List, UNSUBSCRIBE_TOKEN};
 use tidings::store::{NewMailing, Store};
 use tidings::types::{CadenceId, MailingId, NewsletterId, Secret};
 
-use crate::crowd::crowd;
+use crate::crowd::{count, crowd};
 
 /// Size of a letter's HTML part and about half of a message; see [`SIZE`](crate::SIZE).
 const LINE: &str = "<p>Releases, reading, <a href=\"https://news.example/a\">thanks</a> and a table of numbers</p>\n";
@@ -65,21 +64,21 @@ pub async fn run(plan: &Plan) -> Ran {
     let mailing = open(plan, &database).await;
     let program = Program::start(plan, directory.path());
     let left = format!("SELECT COUNT(*) FROM batch WHERE mailing_id = '{mailing}' AND state <> 'done'");
-    while number(&database, &left).await > 0 {
+    while count(&database, &left).await > 0 {
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     let (spent, peak) = program.usage();
     drop(program);
     let accepted = format!("FROM delivery WHERE mailing_id = '{mailing}' AND event = 'accepted'");
-    let count = number(&database, &format!("SELECT COUNT(*) {accepted}")).await;
-    assert_eq!(count, i64::try_from(plan.people).unwrap(), "all are accepted");
+    let people = count(&database, &format!("SELECT COUNT(*) {accepted}")).await;
+    assert_eq!(people, i64::try_from(plan.people).unwrap(), "all are accepted");
     let at = async |place: i64| {
-        number(&database, &format!("SELECT at {accepted} ORDER BY at LIMIT 1 OFFSET {place}")).await as f64
+        count(&database, &format!("SELECT at {accepted} ORDER BY at LIMIT 1 OFFSET {place}")).await as f64
     };
-    let start = number(&database, &format!("SELECT MIN(at) FROM delivery WHERE mailing_id = '{mailing}'")).await as f64;
-    let (tenth, end) = (count / 10, at(count - 1).await);
-    let (first, last) = (at(tenth).await - start, end - at(count - 1 - tenth).await);
-    let messages = count as f64;
+    let start = count(&database, &format!("SELECT MIN(at) FROM delivery WHERE mailing_id = '{mailing}'")).await as f64;
+    let (tenth, end) = (people / 10, at(people - 1).await);
+    let (first, last) = (at(tenth).await - start, end - at(people - 1 - tenth).await);
+    let messages = people as f64;
     Ran { rate: messages * 1_000.0 / (end - start), cost: spent * 1e6 / messages, peak, tail: first / last }
 }
 
@@ -224,17 +223,5 @@ fn letter() -> Letter {
             archive: "https://news.example/".into(),
             archived_at: None,
         }),
-    }
-}
-
-/// The one number that a query gives.
-async fn number(database: &str, sql: &str) -> i64 {
-    let sql = AssertSqlSafe(sql.to_owned());
-    if database.starts_with("sqlite") {
-        let mut connection = SqliteConnection::connect(database).await.unwrap();
-        sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0)
-    } else {
-        let mut connection = PgConnection::connect(database).await.unwrap();
-        sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0)
     }
 }

@@ -1,7 +1,7 @@
 //! A crowd of confirmed subscribers, written straight into the tables: a test of the sender does not test subscribing.
 #![allow(clippy::unwrap_used)] // a test's helper may fail the test
 
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, Row as _, SqliteConnection};
 use tidings::chance::Chance;
 use tidings::types::{EmailAddress, SubscriberId};
 
@@ -69,5 +69,17 @@ pub async fn run(database: &str, script: String) {
         let mut connection = PgConnection::connect(database).await.unwrap();
         sqlx::raw_sql(AssertSqlSafe(script)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
+    }
+}
+
+/// The one number that a query gives.
+pub async fn count(database: &str, sql: &str) -> i64 {
+    let sql = AssertSqlSafe(sql.to_owned());
+    if database.starts_with("sqlite") {
+        let mut connection = SqliteConnection::connect(database).await.unwrap();
+        sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0)
+    } else {
+        let mut connection = PgConnection::connect(database).await.unwrap();
+        sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0)
     }
 }

@@ -30,6 +30,7 @@ use tidings::delivery::books::Books;
 use tidings::store::{MailingState, MailingView, Store};
 use tidings::types::{EmailAddress, MailingId, Secret};
 
+pub use crate::crowd::count;
 use crate::crowd::crowd_of;
 use crate::harness::{Backend, Process, TestApp, eventually, tidings};
 use crate::smtp::{Peer, Script};
@@ -301,18 +302,6 @@ pub async fn ledger(database: &str, mailing: impl std::fmt::Display) -> Ledger {
         read!(PgConnection::connect(database));
     }
     ledger
-}
-
-/// The one number that a query gives.
-pub async fn count(database: &str, sql: &str) -> i64 {
-    let sql = AssertSqlSafe(sql.to_owned());
-    if database.starts_with("sqlite") {
-        let mut connection = SqliteConnection::connect(database).await.unwrap();
-        sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0)
-    } else {
-        let mut connection = PgConnection::connect(database).await.unwrap();
-        sqlx::query(sql).fetch_one(&mut connection).await.unwrap().get(0)
-    }
 }
 
 /// Everyone in a set of doubled deliveries is in the list that operators see.
