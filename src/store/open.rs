@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Executor};
 
 use super::sql::{Fault, Pool, StoreError, in_words};
 use crate::types::Secret;
@@ -30,6 +30,9 @@ const READERS: u32 = 4;
 /// A connection that rested longer is asked whether it still lives before it is used, so that a restarted server costs one failure and
 /// not one for each connection. Asking each time would cost every transaction of a busy sender a round trip.
 const RESTED: Duration = Duration::from_millis(100);
+/// How long PostgreSQL keeps a transaction whose client says nothing, and with it its locks: a node that hangs in the middle of one would
+/// hold up its batch for everybody else until it wakes up. Shorter than a lease, so that a batch that can be taken over is not locked.
+const SILENT: Duration = Duration::from_secs(15);
 
 /// Opens `sqlite:PATH` or `postgres://...`. The schema is not looked at.
 pub(super) async fn open(url: &Secret) -> Result<Pool, StoreError> {
@@ -152,6 +155,11 @@ async fn postgres(url: &str) -> Result<Pool, StoreError> {
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
         .test_before_acquire(false)
+        // A statement, since PgBouncer refuses such settings in the first packet.
+        .after_connect(|connection, _| {
+            let sql = format!("SET idle_in_transaction_session_timeout = {}", SILENT.as_millis());
+            Box::pin(async move { connection.execute(AssertSqlSafe(sql)).await.map(|_| ()) })
+        })
         .before_acquire(|connection, resting| {
             Box::pin(async move {
                 if resting.idle_for > RESTED {
