@@ -172,14 +172,14 @@ impl Compiled {
             self.body.fill(filling, &mut bytes);
             return Ok(bytes);
         };
-        // The signatures stand first and are known last.
-        let mut signed = Vec::with_capacity(head + body);
+        // The signatures stand first and are known last; they sign the body without a copy of it.
+        let mut signed = Vec::with_capacity(head);
         self.head.fill(filling, &mut signed);
-        self.body.fill(filling, &mut signed);
-        let (head, body) = signed.split_at(head);
-        let mut bytes = signing.sign(head, body).map_err(|_| ComposeError::Sign)?.into_bytes();
-        bytes.reserve_exact(signed.len());
+        let signatures = signing.sign(&signed, self.body.pieces(filling)).map_err(|_| ComposeError::Sign)?;
+        let mut bytes = Vec::with_capacity(signatures.len() + head + body);
+        bytes.extend_from_slice(signatures.as_bytes());
         bytes.extend_from_slice(&signed);
+        self.body.fill(filling, &mut bytes);
         Ok(bytes)
     }
 

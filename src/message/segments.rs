@@ -87,18 +87,20 @@ impl Segments {
         self.fixed.len() + self.slots.iter().map(|(_, slot)| filling.part(*slot).len()).sum::<usize>()
     }
 
+    /// The bytes piece by piece: fixed text and what fills the slots in turns, beginning with [`common`](Self::common).
+    pub fn pieces<'a>(&'a self, filling: &'a Filling<'_>) -> impl Iterator<Item = &'a [u8]> {
+        // `at` never falls: slots are only ever appended.
+        let starts = std::iter::once(0).chain(self.slots.iter().map(|(at, _)| *at));
+        let slots = self.slots.iter().map(|(at, slot)| (*at, filling.part(*slot)));
+        let ends = slots.chain(std::iter::once((self.fixed.len(), "")));
+        starts.zip(ends).flat_map(|(start, (end, part))| {
+            [self.fixed.as_bytes().get(start..end).unwrap_or_default(), part.as_bytes()]
+        })
+    }
+
     /// Appends the bytes with every slot filled, in one pass.
     pub fn fill(&self, filling: &Filling<'_>, bytes: &mut Vec<u8>) {
-        let mut rest = self.fixed.as_bytes();
-        let mut done = 0;
-        for (at, slot) in &self.slots {
-            // `at` never falls: slots are only ever appended.
-            let (before, after) = rest.split_at(at - done);
-            bytes.extend_from_slice(before);
-            bytes.extend_from_slice(filling.part(*slot).as_bytes());
-            (rest, done) = (after, *at);
-        }
-        bytes.extend_from_slice(rest);
+        self.pieces(filling).for_each(|piece| bytes.extend_from_slice(piece));
     }
 }
 

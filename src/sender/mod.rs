@@ -7,6 +7,7 @@ mod breaker;
 mod crew;
 mod limits;
 mod line;
+mod parcels;
 mod pass;
 mod pool;
 mod queue;

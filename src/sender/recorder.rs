@@ -1,8 +1,10 @@
 //! Groups the commits of all connections: whoever waits while one commit runs shares the next.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
@@ -30,7 +32,18 @@ struct Append {
 
 /// A connection's way to the ledger.
 #[derive(Clone, Debug)]
-pub struct Recorder(mpsc::Sender<Append>);
+pub struct Recorder {
+    appends: mpsc::Sender<Append>,
+    enough: Arc<Enough>,
+}
+
+/// Wakes the recording thread once for a group, and not for each append.
+#[derive(Debug, Default)]
+struct Enough {
+    /// How many appends it waits for.
+    wanted: AtomicUsize,
+    there: Notify,
+}
 
 impl Recorder {
     /// Starts recording for a lease. The task ends when every clone of the recorder is gone, and says whether the lease was lost.
@@ -39,9 +52,11 @@ impl Recorder {
     /// wait behind the connections that sign their next message, until all wait for the commit.
     pub fn start(store: Store, lease: Lease, clock: Clock) -> (Self, JoinHandle<bool>) {
         let (sender, receiver) = mpsc::channel(GROUP);
+        let enough = Arc::new(Enough::default());
+        let requests = Requests { appends: receiver, enough: Arc::clone(&enough) };
         let runtime = tokio::runtime::Handle::current();
-        let record = move || runtime.block_on(record(store, lease, clock, receiver));
-        (Self(sender), tokio::task::spawn_blocking(record))
+        let record = move || runtime.block_on(record(store, lease, clock, requests));
+        (Self { appends: sender, enough }, tokio::task::spawn_blocking(record))
     }
 
     /// Makes entries durable, in one commit, and says what became of each.
@@ -53,14 +68,18 @@ impl Recorder {
             return Ok(Vec::new());
         }
         let (answer, answered) = oneshot::channel();
-        self.0.send(Append { entries, answer }).await.map_err(|_| LeaseLost)?;
+        self.appends.send(Append { entries, answer }).await.map_err(|_| LeaseLost)?;
+        let waiting = self.appends.max_capacity() - self.appends.capacity();
+        if waiting >= self.enough.wanted.load(Ordering::Relaxed) {
+            self.enough.there.notify_one();
+        }
         answered.await.unwrap_or(Err(LeaseLost))
     }
 }
 
-async fn record(store: Store, lease: Lease, clock: Clock, mut requests: mpsc::Receiver<Append>) -> bool {
+async fn record(store: Store, lease: Lease, clock: Clock, mut requests: Requests) -> bool {
     loop {
-        let first = match tokio::time::timeout(LEASE / 3, requests.recv()).await {
+        let first = match tokio::time::timeout(LEASE / 3, requests.appends.recv()).await {
             Ok(None) => return false,
             Ok(Some(first)) => first,
             Err(_) => match store.renew(&lease, LEASE).await {
@@ -72,31 +91,38 @@ async fn record(store: Store, lease: Lease, clock: Clock, mut requests: mpsc::Re
                 }
             },
         };
-        let group = gather(first, &mut requests).await;
+        let group = requests.group(first).await;
         if commit(&store, &lease, &clock, group).await.is_err() {
             return true;
         }
     }
 }
 
-/// Whoever is there to share a commit.
-async fn gather(first: Append, requests: &mut mpsc::Receiver<Append>) -> Vec<Append> {
-    let mut group = vec![first];
-    let until = Instant::now() + LINGER;
-    let at_work = requests.sender_strong_count();
-    let enough = if at_work <= FEW { 1 } else { at_work / 2 };
-    while group.len() < GROUP {
-        if let Ok(next) = requests.try_recv() {
-            group.push(next);
-        } else if group.len() < enough
-            && let Ok(Some(next)) = tokio::time::timeout_at(until, requests.recv()).await
+/// The other end of a [`Recorder`].
+struct Requests {
+    appends: mpsc::Receiver<Append>,
+    enough: Arc<Enough>,
+}
+
+impl Requests {
+    /// Whoever is there to share a commit.
+    async fn group(&mut self, first: Append) -> Vec<Append> {
+        let at_work = self.appends.sender_strong_count();
+        let wanted = if at_work <= FEW { 0 } else { at_work / 2 - 1 };
+        self.enough.wanted.store(wanted, Ordering::Relaxed);
+        let until = Instant::now() + LINGER;
+        // Who came in between has not woken us; what was said for an earlier group is no more than a look too early.
+        while self.appends.len() < wanted && tokio::time::timeout_at(until, self.enough.there.notified()).await.is_ok()
+        {
+        }
+        let mut group = vec![first];
+        while group.len() < GROUP
+            && let Ok(next) = self.appends.try_recv()
         {
             group.push(next);
-        } else {
-            break;
         }
+        group
     }
-    group
 }
 
 /// One commit for the whole group, tried until the database takes it: what is in flight must be recorded.

@@ -9,17 +9,18 @@ use tokio::time::Instant;
 use super::Lane;
 use super::limits::{Domains, Limit};
 use super::line::Line;
+use super::parcels::Parcel;
 use super::pool::Held;
-use super::queue::{Job, Queue, Step};
+use super::queue::Queue;
 use super::recorder::Recorder;
 use super::turns::Turn;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::delivery::{self, Attempt, Outcome, Patience, Phase, Reply};
-use crate::message::{Compiled, ComposeError, Message, Recipient};
+use crate::message::Compiled;
 use crate::store::{Appended, Entry, Event, LeaseLost, Pending, Store};
 use crate::transport::{Announced, Content, Envelope, Round, TransportError};
-use crate::types::{Bucket, EmailAddress, MailingId};
+use crate::types::{Bucket, MailingId};
 
 /// After a relay that was busy with a content it had taken: soon, since the attempt says nothing about the recipient.
 const BUSY_RETRY: chrono::Duration = chrono::Duration::minutes(1);
@@ -66,23 +67,8 @@ impl Work {
     }
 }
 
-/// Why there is no message.
-enum Unmade {
-    /// This one cannot be made; the reason.
-    Alone(String),
-    /// None can be made: nothing signs.
-    All(ComposeError),
-}
-
-/// A composed message and whom it is for.
-struct Parcel {
-    pending: Pending,
-    envelope: Envelope,
-    content: Content,
-}
-
 /// Why a session ended.
-enum End {
+pub(super) enum End {
     /// Nobody is left, the process stops, or the mailing does.
     Done,
     /// The connection has carried its share.
@@ -95,6 +81,15 @@ enum End {
     Abandoned,
     /// The mailing was paused: leave everyone else for later, at once.
     Paused,
+}
+
+/// What follows from a round.
+struct Noted {
+    entries: Vec<Entry>,
+    /// To be sent as soon as that is durable.
+    handing: Option<Parcel>,
+    leave: bool,
+    broken: Option<TransportError>,
 }
 
 /// What a reply makes of the rest of a session.
@@ -168,35 +163,9 @@ impl Worker {
             }
             let envelope = announced.as_ref().map(|parcel| &parcel.envelope);
             let content = flying.as_ref().map(|parcel| &parcel.content);
-            let Round { content, envelope, broken } = self.exchange(held, content, envelope).await;
-
-            let mut entries = Vec::with_capacity(2);
-            let mut leave = false;
-            // No reply to a content that went out: it stays `handed` in the ledger, in doubt, for the next lease.
-            if let (Some(parcel), Some(reply)) = (flying.take(), content) {
-                held.carry();
-                work.answered += 1;
-                work.accepted += u64::from(reply.code == 250);
-                let about = held.connection().answers_for();
-                let (event, next) = self.after_content(&parcel.pending, about, reply).await;
-                entries.push(entry(&parcel.pending, event));
-                leave |= matches!(next, Next::Leave);
-            }
-            let mut handing = None;
-            match (announced, envelope) {
-                (Some(parcel), Some(Announced::Ready)) if broken.is_none() => {
-                    entries.push(entry(&parcel.pending, Event::Handed));
-                    handing = Some(parcel);
-                }
-                (Some(parcel), Some(Announced::Refused { phase, reply })) => {
-                    work.answered += u64::from(reply.code != 421);
-                    let (event, next) = self.after_envelope(parcel.pending, phase, reply).await;
-                    entries.extend(event);
-                    leave |= matches!(next, Next::Leave);
-                }
-                (Some(parcel), _) => self.queue.put_back(parcel.pending).await,
-                (None, _) => {}
-            }
+            let round = self.exchange(held, content, envelope).await;
+            let Noted { entries, handing, leave, broken } =
+                self.note(held, (flying.take(), announced), round, work).await;
             if broken.is_some() || (leave && handing.is_none()) {
                 self.recorder.append(entries).await?;
                 return Ok(broken.map_or(End::Done, End::Broken));
@@ -222,40 +191,44 @@ impl Worker {
         }
     }
 
-    /// The next message of a connection, or why there is none. What is handed (`flying`) never waits for a slot of the next.
-    async fn prepare(
+    /// What a round means for the ledger and the session; `parcels` are the one whose content went out and the one that was announced.
+    async fn note(
         &self,
-        held: &Held,
-        turn: &Turn,
-        flying: bool,
-        too_many: &mut bool,
-    ) -> Result<Result<Parcel, End>, LeaseLost> {
-        *too_many |= self.line.pool.is_too_many(self.lane);
-        if *too_many {
-            return Ok(Err(End::TooMany));
+        held: &mut Held,
+        parcels: (Option<Parcel>, Option<Parcel>),
+        round: Round,
+        work: &mut Work,
+    ) -> Noted {
+        let (flying, announced) = parcels;
+        let Round { content, envelope, broken } = round;
+        let mut entries = Vec::with_capacity(2);
+        let mut leave = false;
+        // No reply to a content that went out: it stays `handed` in the ledger, in doubt, for the next lease.
+        if let (Some(parcel), Some(reply)) = (flying, content) {
+            held.carry();
+            work.answered += 1;
+            work.accepted += u64::from(reply.code == 250);
+            let about = held.connection().answers_for();
+            let (event, next) = self.after_content(&parcel.pending, about, reply).await;
+            entries.push(entry(&parcel.pending, event));
+            leave |= matches!(next, Next::Leave);
         }
-        if self.line.pool.is_worn(held, u32::from(flying)) {
-            return Ok(Err(End::Worn));
+        let mut handing = None;
+        match (announced, envelope) {
+            (Some(parcel), Some(Announced::Ready)) if broken.is_none() => {
+                entries.push(entry(&parcel.pending, Event::Handed));
+                handing = Some(parcel);
+            }
+            (Some(parcel), Some(Announced::Refused { phase, reply })) => {
+                work.answered += u64::from(reply.code != 421);
+                let (event, next) = self.after_envelope(parcel.pending, phase, reply).await;
+                entries.extend(event);
+                leave |= matches!(next, Next::Leave);
+            }
+            (Some(parcel), _) => self.queue.put_back(parcel.pending).await,
+            (None, _) => {}
         }
-        let patient = !flying;
-        if !self.has_turn(turn, patient).await || !self.has_slot(patient).await || !self.has_ration().await {
-            return Ok(Err(End::Done));
-        }
-        let next = self.take(patient).await?;
-        if next.is_some() {
-            turn.take();
-        } else {
-            self.line.rations.put_back();
-        }
-        Ok(next.ok_or(End::Done))
-    }
-
-    /// Gives back what was prepared and cannot be announced any more.
-    async fn unprepare(&self, next: Result<Parcel, End>) {
-        if let Ok(parcel) = next {
-            self.line.rations.put_back();
-            self.queue.put_back(parcel.pending).await;
-        }
+        Noted { entries, handing, leave, broken }
     }
 
     /// One round, from which the pool learns how many connections the relay is worth.
@@ -269,68 +242,6 @@ impl Worker {
             self.line.pool.is_busy();
         }
         round
-    }
-
-    /// The next message to announce; `None` when nobody is left or the process stops. Those who get none are noted on the way.
-    async fn take(&self, patient: bool) -> Result<Option<Parcel>, LeaseLost> {
-        loop {
-            if *self.stop.borrow() {
-                return Ok(None);
-            }
-            let job = match self.queue.next().await {
-                Ok(Step::Job(job)) => job,
-                Ok(Step::Wait(wait)) if patient => {
-                    tokio::time::sleep(wait.min(LOOK)).await;
-                    continue;
-                }
-                Ok(Step::Wait(_) | Step::Over) => return Ok(None),
-                Err(error) => {
-                    tracing::error!(%error, "the next recipients cannot be read");
-                    return Ok(None);
-                }
-            };
-            if let Job::Send(pending) = &job {
-                match self.domains.take(&pending.address).await {
-                    Ok(None) => {}
-                    Ok(Some(wait)) => {
-                        self.queue.set_aside(pending.clone(), wait).await;
-                        continue;
-                    }
-                    Err(error) => {
-                        tracing::error!(%error, "the rate of a domain cannot be read");
-                        self.queue.put_back(pending.clone()).await;
-                        return Ok(None);
-                    }
-                }
-            }
-            let noted = match job {
-                Job::Hold(pending) => entry(&pending, Event::Held),
-                Job::Skip(pending, reason) => entry(&pending, Event::Skipped(reason)),
-                Job::Send(pending) => match self.compose(&pending) {
-                    Ok((envelope, content)) => return Ok(Some(Parcel { pending, envelope, content })),
-                    Err(Unmade::Alone(reason)) => entry(&pending, Event::Skipped(reason)),
-                    Err(Unmade::All(error)) => {
-                        self.pause(&error.to_string()).await;
-                        self.queue.put_back(pending).await;
-                        return Ok(None);
-                    }
-                },
-            };
-            self.recorder.append(vec![noted]).await?;
-        }
-    }
-
-    /// A message that cannot be made fails alone, with its reason; only what concerns every message pauses the mailing.
-    fn compose(&self, pending: &Pending) -> Result<(Envelope, Content), Unmade> {
-        let address = EmailAddress::parse(&pending.address)
-            .map_err(|error| Unmade::Alone(format!("the stored address is not one: {error}")))?;
-        let Pending { subscriber, request, fields, .. } = pending;
-        let (subscriber, request, fields) = (*subscriber, *request, fields.clone());
-        let recipient = Recipient { bucket: self.bucket, subscriber, address, request, fields };
-        let spliced = contained(|| self.compiled.splice(&recipient)).map_err(Unmade::Alone)?;
-        let Message { return_path: from, to, bytes, .. } = spliced.map_err(Unmade::All)?;
-        let content = Content::new(bytes).map_err(|error| Unmade::Alone(error.to_string()))?;
-        Ok((Envelope { from, to }, content))
     }
 
     /// What the answer to a content means for the ledger, and for the session.
@@ -377,7 +288,7 @@ impl Worker {
     }
 
     /// The fault is ours: nobody else is tried until an operator has looked.
-    async fn pause(&self, reason: &str) {
+    pub(super) async fn pause(&self, reason: &str) {
         match self.store.pause(self.mailing, reason).await {
             Ok(true) => {
                 tracing::error!(mailing = %self.mailing, %reason, "the mailing is paused; mend the cause, then `tidings resume`")
@@ -392,29 +303,6 @@ fn refusal(reply: &Reply) -> String {
     format!("the relay refuses our mail: {} {}", reply.code, reply.text)
 }
 
-fn entry(pending: &Pending, event: Event) -> Entry {
+pub(super) fn entry(pending: &Pending, event: Event) -> Entry {
     Entry { subscriber: pending.subscriber, attempt: pending.attempt, event }
-}
-
-/// A panic while one message is made is that message's failure, and not the end of the batch, which would meet it again and again.
-fn contained<T>(make: impl FnOnce() -> T) -> Result<T, String> {
-    std::panic::catch_unwind(std::panic::AssertUnwindSafe(make)).map_err(|panic| {
-        let said = panic.downcast_ref::<&str>().copied().map(str::to_owned);
-        let said = said.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-        format!("the message cannot be composed; this is a bug: {said}")
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_in_composing_is_one_messages_failure() {
-        assert_eq!(contained(|| 7), Ok(7));
-        assert_eq!(
-            contained(|| -> u8 { panic!("no {}", "key") }),
-            Err("the message cannot be composed; this is a bug: no key".into())
-        );
-    }
 }

@@ -14,7 +14,7 @@ pub(super) async fn install(pool: &Pool, chance: &Chance) -> Result<(InstallKey,
     let fresh = hex(&chance.bytes::<32>()?);
     let count = match pool {
         Pool::Sqlite { .. } => SQLITE_BUCKETS,
-        Pool::Postgres(_) => POSTGRES_BUCKETS,
+        Pool::Postgres { .. } => POSTGRES_BUCKETS,
     };
     if let Some(known) = read(pool).await? {
         return Ok(known);

@@ -17,8 +17,10 @@ use crate::types::Secret;
 const BUSY: Duration = Duration::from_secs(10);
 /// How long a server may take to answer before it counts as silent.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// Connections to PostgreSQL: enough for a sender's groups, the web face and the other roles of one process.
-const CONNECTIONS: u32 = 12;
+/// Connections to PostgreSQL that read: enough for the web face and the other roles of one process.
+const PG_READERS: u32 = 8;
+/// Connections to PostgreSQL that write.
+const PG_WRITERS: u32 = 4;
 /// Rows that SQLite's thread hands over before it waits. With the fifty that sqlx takes unless told, reading the ten thousand issues
 /// of an archive was mostly two threads waking each other.
 const ROWS: usize = 1_000;
@@ -151,25 +153,27 @@ async fn postgres(url: &str) -> Result<Pool, StoreError> {
         let (why, remedy) = postgres_words(&error);
         return Err(StoreError::Open { what, why, remedy: remedy.into() });
     }
-    let pool = PgPoolOptions::new()
-        .max_connections(CONNECTIONS)
-        .acquire_timeout(PATIENCE)
-        .test_before_acquire(false)
-        // A statement, since PgBouncer refuses such settings in the first packet.
-        .after_connect(|connection, _| {
-            let sql = format!("SET idle_in_transaction_session_timeout = {}", SILENT.as_millis());
-            Box::pin(async move { connection.execute(AssertSqlSafe(sql)).await.map(|_| ()) })
-        })
-        .before_acquire(|connection, resting| {
-            Box::pin(async move {
-                if resting.idle_for > RESTED {
-                    connection.ping().await?;
-                }
-                Ok(true)
+    let lasting = |connections| {
+        PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(PATIENCE)
+            .test_before_acquire(false)
+            // A statement, since PgBouncer refuses such settings in the first packet.
+            .after_connect(|connection, _| {
+                let sql = format!("SET idle_in_transaction_session_timeout = {}", SILENT.as_millis());
+                Box::pin(async move { connection.execute(AssertSqlSafe(sql)).await.map(|_| ()) })
             })
-        })
-        .connect_lazy_with(options);
-    Ok(Pool::Postgres(pool))
+            .before_acquire(|connection, resting| {
+                Box::pin(async move {
+                    if resting.idle_for > RESTED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
+    };
+    let read = lasting(PG_READERS).connect_lazy_with(options.clone());
+    Ok(Pool::Postgres { read, write: lasting(PG_WRITERS).connect_lazy_with(options) })
 }
 
 fn postgres_words(error: &sqlx::Error) -> (String, &'static str) {

@@ -20,11 +20,10 @@ pub(super) use super::value::{Value, args, rows};
 #[derive(Clone, Debug)]
 pub(super) enum Pool {
     /// One write connection, since SQLite has one writer anyway and queueing here is fair; several readers beside it.
-    Sqlite {
-        read: SqlitePool,
-        write: SqlitePool,
-    },
-    Postgres(PgPool),
+    Sqlite { read: SqlitePool, write: SqlitePool },
+    /// A pool uses its connections in turns, and each has a server process of its own: few that write, so that the ledger's statements find
+    /// them warm.
+    Postgres { read: PgPool, write: PgPool },
 }
 
 /// A write transaction: `BEGIN IMMEDIATE` on SQLite, READ COMMITTED on PostgreSQL.
@@ -105,7 +104,7 @@ impl Pool {
     pub(super) async fn begin(&self) -> Result<Tx, Fault> {
         let kind = match self {
             Self::Sqlite { write, .. } => Kind::Sqlite(write.begin_with("BEGIN IMMEDIATE").await?),
-            Self::Postgres(pool) => Kind::Postgres(pool.begin().await?),
+            Self::Postgres { write, .. } => Kind::Postgres(write.begin().await?),
         };
         Ok(Tx { kind, undo: false })
     }
@@ -122,9 +121,9 @@ impl Pool {
                 let rows: Vec<SqliteRow> = query!(Sqlite, sql, args).fetch_all(read).await?;
                 Ok(rows.into_iter().map(Row::from).collect())
             }
-            Self::Postgres(pool) => {
+            Self::Postgres { read, .. } => {
                 let sql = checked(sql.into(), &args, &POSTGRES)?;
-                let rows: Vec<PgRow> = query!(Postgres, sql, args).fetch_all(pool).await?;
+                let rows: Vec<PgRow> = query!(Postgres, sql, args).fetch_all(read).await?;
                 Ok(rows.into_iter().map(Row::from).collect())
             }
         }
@@ -146,7 +145,10 @@ impl Pool {
                 read.close().await;
                 write.close().await;
             }
-            Self::Postgres(pool) => pool.close().await,
+            Self::Postgres { read, write } => {
+                read.close().await;
+                write.close().await;
+            }
         }
     }
 }

@@ -36,8 +36,7 @@ impl Content {
     /// # Errors
     /// [`TransportError::Unfit`]: what is wrong with it, and in which line.
     pub fn new(bytes: Vec<u8>) -> Result<Self, TransportError> {
-        let unfit = |_| TransportError::Unfit("it has bytes that are no UTF-8".to_owned());
-        fit::check(std::str::from_utf8(&bytes).map_err(unfit)?).map_err(TransportError::Unfit)?;
+        fit::check(&bytes).map_err(TransportError::Unfit)?;
         Ok(Self(bytes.into()))
     }
 }

@@ -70,7 +70,6 @@ pub(in super::super) struct Signing {
     seals: Vec<Seal>,
     /// The hash so far, of the part of the body before the first slot.
     common: Context,
-    common_length: usize,
 }
 
 /// One signature up to `bh=`.
@@ -88,16 +87,17 @@ impl Signing {
         let seals = keys.iter().map(|key| Seal::new(key, &names, time)).collect();
         let mut common = Context::new(&SHA256);
         common.update(body.common().as_bytes());
-        Self { seals, common, common_length: body.common().len() }
+        Self { seals, common }
     }
 
-    /// The signature headers of one message, from its final header and body.
+    /// The signature headers of one message, from its final header and the pieces of its final body.
     ///
     /// # Errors
     /// When the cryptography library fails.
-    pub fn sign(&self, head: &[u8], body: &[u8]) -> Result<String, SignError> {
+    pub fn sign<'a>(&self, head: &[u8], body: impl Iterator<Item = &'a [u8]>) -> Result<String, SignError> {
         let mut body_hash = self.common.clone();
-        body_hash.update(body.get(self.common_length..).unwrap_or_default());
+        // The first piece is what is the same for all.
+        body.skip(1).for_each(|piece| body_hash.update(piece));
         let body_hash = STANDARD.encode(body_hash.finish());
         let mut canonical = Vec::with_capacity(head.len());
         fields(head).filter(|field| is_signed(field)).for_each(|field| relaxed(field, &mut canonical));
