@@ -169,7 +169,7 @@ impl Sender {
         for member in &crew.members {
             let line = &member.line;
             line.pool.sweep().await;
-            able |= member.is_free(lane) && !line.rations.are_spent() && !line.breaker.is_waiting().await?;
+            able |= member.is_free(lane) && !line.is_spent(lane) && !line.breaker.is_waiting().await?;
         }
         // A batch is left to nodes that can do something with it.
         if !able {
@@ -199,6 +199,10 @@ impl Sender {
 
     async fn work(&self, crew: &Crew, lane: Lane, lease: &Lease) -> Result<Tick, SendError> {
         let Parts { store, clock, in_doubt, .. } = &self.parts;
+        // A mailing whose hour is used up leaves its turn to others.
+        if self.limit(lease.mailing).long_wait(lane).await?.is_some() {
+            return Ok(Tick::Waits);
+        }
         let Some(compiled) = self.compile(lease.mailing).await? else {
             return Ok(Tick::Idle);
         };
@@ -259,7 +263,7 @@ impl Sender {
                 break;
             }
             let line = &member.line;
-            if line.rations.are_spent() {
+            if line.is_spent(order.lane) {
                 continue;
             }
             let Some(place) = member.join(order.lane) else { continue };

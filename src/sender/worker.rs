@@ -156,13 +156,12 @@ impl Worker {
             let worn = too_many || self.line.pool.is_worn(held, u32::from(flying.is_some()));
             // What is handed never waits for a slot of the next.
             let patient = flying.is_none();
-            let may =
-                !worn && self.has_turn(turn, patient).await && self.has_slot(patient).await && self.has_ration().await;
+            let may = !worn && self.has_turn(turn, patient).await && self.may_go(patient).await;
             let next = if may { self.take(patient).await? } else { None };
             if next.is_some() {
                 turn.take();
             } else if may {
-                self.line.rations.put_back();
+                self.put_back().await;
             }
             if flying.is_none() && next.is_none() {
                 // Nobody is left, or it is time to stop: a slot was waited for.
@@ -255,7 +254,7 @@ impl Worker {
                 }
             };
             if let Job::Send(pending) = &job {
-                match self.domains.take(&pending.address).await {
+                match self.domains.take(&pending.address, self.lane).await {
                     Ok(None) => {}
                     Ok(Some(wait)) => {
                         self.queue.set_aside(pending.clone(), wait).await;
