@@ -200,3 +200,21 @@ async fn nobody_is_tried_with_an_issue_that_the_next_one_replaced() {
     let reason = "SELECT COUNT(*) FROM delivery WHERE event = 'skipped' AND reply LIKE 'replaced by the next issue%'";
     assert_eq!(super::count(&app.database, reason).await, 1);
 }
+
+/// One relay takes its time over a content and the other is down: the message on its way keeps its lease, and nobody gets it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reply_is_waited_for_although_the_other_relay_is_down() {
+    let slow = Script::default().on(Said::Content, Action::CommitAndWait(Duration::from_secs(9)));
+    let slow = Peer::start(slow).await;
+    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let extra =
+        format!("{}[mail.relays.gone]\nhost = \"127.0.0.1\"\nport = {gone}\ntls = \"none\"\n", smtp(slow.port(), 1));
+    let mut app = TestApp::start_on(None, &extra).await;
+    let mailing = mail_a_crowd(&mut app, 2).await;
+    let _sender = super::serve(&app, "sender", &[]);
+    eventually(Duration::from_secs(60), "both have it", async || {
+        app.app().store.mailing(mailing).await.unwrap().unwrap().state == MailingState::Finished
+    })
+    .await;
+    assert_eq!(slow.count(), 2, "{:?}", slow.copies());
+}

@@ -26,7 +26,7 @@ const WINDOWS: usize = 9;
 /// Mann and Whitney's U with nine and nine). This is two deviations more.
 const MOST: f64 = 0.78;
 /// Readers who ask for feeds at once.
-const READERS: usize = 3;
+const READERS: usize = 4;
 
 struct Install {
     app: TestApp,
@@ -130,7 +130,6 @@ async fn measure(installs: [&Install; 2]) -> [Measured; 2] {
     let after = installs.map(|install| install.healthy.count());
     [0, 1].map(|which| {
         all[which].sort();
-        eprint!("{} ", all[which].len());
         let feed = all[which][all[which].len() * 99 / 100];
         Measured { feed, messages: after[which] - before[which] }
     })
