@@ -223,7 +223,11 @@ impl Sender {
                 let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
                 while stuck.try_join_next().is_some() {}
                 stuck.spawn(rest.end_late());
-                work
+                if let Some(error) = &work.trouble {
+                    tracing::warn!(mailing = %lease.mailing, %error, "a relay cannot be used; another has not answered yet");
+                }
+                // An error would give the lease back, and with it what is on its way.
+                Work { trouble: None, ..work }
             }
         };
         match trouble {
