@@ -1,3 +1,5 @@
+//! What a rate gives over time, by simulated nodes.
+
 use super::*;
 
 const SECOND: i64 = 1_000_000;
