@@ -258,12 +258,14 @@ CREATE TABLE mailing_issue (
     PRIMARY KEY (newsletter, cadence, issue, variant)
 );
 
--- How fast mail may go: a mailing or a relay, the microseconds between two messages (none: no limit), and the time of the next free
--- slot in microseconds. Nodes take slots by moving that time on.
+-- How fast mail may go: a mailing, a relay or a group of domains, its rate (none: no limit), and the time of the next free slot in
+-- microseconds. Nodes take slots by moving that time on. Where the rate has longer spans too, `counts` says what was taken of them, as a
+-- JSON list: seconds of the span, number of the sixtieth of it, messages.
 CREATE TABLE allowance (
     scope   TEXT   NOT NULL PRIMARY KEY,
-    spacing BIGINT,
-    next_at BIGINT NOT NULL
+    rate    TEXT,
+    next_at BIGINT NOT NULL,
+    counts  TEXT   NOT NULL
 );
 
 -- Relays that are down: a row while they are. Whoever moves `probe_at` on, by a guarded update, may look with one connection.

@@ -54,7 +54,7 @@ pub async fn obey(store: &Store, mailing: MailingId, order: &Order) -> Result<Op
         Order::Rate(rate) => {
             let moves = matches!(before, MailingState::Open | MailingState::Paused);
             if moves {
-                store.set_spacing(&format!("mailing {mailing}"), rate.map(Rate::spacing)).await?;
+                store.set_rate(&format!("mailing {mailing}"), *rate).await?;
             }
             moves
         }

@@ -1,8 +1,10 @@
 //! What an install is doing: sources, issues, holds, schedules and mailings. `tidings status` and `GET /status` show the same.
 
+mod rates;
 mod relays;
 
 use chrono::{DateTime, NaiveDateTime, Utc};
+pub use rates::{RateStatus, SpanStatus};
 pub use relays::{RelayStatus, WarmUpStatus};
 use serde::Serialize;
 
@@ -39,6 +41,8 @@ pub struct Status {
     pub progress: Vec<ProgressStatus>,
     /// Relays that are down.
     pub relays: Vec<RelayStatus>,
+    /// Relays and groups of domains with a rate: what they may have, and how much of it is used.
+    pub rates: Vec<RateStatus>,
     /// Relays that are warmed up: what they may have today.
     pub warm_up: Vec<WarmUpStatus>,
 }
@@ -99,13 +103,15 @@ pub struct ProgressStatus {
     pub per_second: f64,
     /// Seconds until everyone was tried, at this rate; `None` when nothing moves.
     pub seconds_left: Option<u64>,
-    /// Messages a second that an operator allows at most.
-    pub limit_per_second: Option<f64>,
+    /// What an operator allows at most, as in `20/s, 5000/h`.
+    pub limit: Option<String>,
+    /// When it goes on, if that is used up.
+    pub waits_until: Option<DateTime<Utc>>,
 }
 
 impl From<Progress> for ProgressStatus {
     fn from(progress: Progress) -> Self {
-        let Progress { mailing, newsletter, subject, state, reason, people, done, per_second, spacing } = progress;
+        let Progress { mailing, newsletter, subject, state, reason, people, done, per_second, rate } = progress;
         let left = people.and_then(|people| remaining(people, done, per_second));
         Self {
             mailing: mailing.to_string(),
@@ -117,7 +123,8 @@ impl From<Progress> for ProgressStatus {
             done,
             per_second,
             seconds_left: left.map(|left| left.as_secs()),
-            limit_per_second: spacing.map(|spacing| 1.0 / spacing.as_secs_f64()),
+            limit: rate.as_ref().map(|usage| usage.rate.to_string()),
+            waits_until: rate.and_then(|usage| usage.waits_until),
         }
     }
 }
@@ -242,9 +249,10 @@ pub async fn collect(store: &Store, config: &Config, now: DateTime<Utc>) -> Resu
     }
     let progress = store.progress().await?.into_iter().map(ProgressStatus::from).collect();
     let relays = store.relay_troubles().await?.into_iter().map(RelayStatus::from).collect();
+    let rates = rates::rates(store, &config.mail).await?;
     let warm_up = relays::warm_up(store, &config.mail, now).await?;
     let websub = of_websub(store, now).await?;
-    Ok(Status { at: now, newsletters, mailings, websub, progress, relays, warm_up })
+    Ok(Status { at: now, newsletters, mailings, websub, progress, relays, rates, warm_up })
 }
 
 async fn of_websub(store: &Store, now: DateTime<Utc>) -> Result<WebSubStatus, StoreError> {

@@ -23,7 +23,7 @@ pub enum Mailings {
     Rate {
         #[command(flatten)]
         which: Which,
-        /// As in 10/s, 300/m, 5000/h or 20000/d, evenly spaced; `none` lifts the limit.
+        /// As in 10/s, 300/m, 5000/h or 20000/d, or several, as in "20/s, 5000/h"; `none` lifts the limit.
         rate: String,
     },
 }

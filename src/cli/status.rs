@@ -41,6 +41,9 @@ impl Status {
             let since = relay.down_since.format("%Y-%m-%d %H:%M UTC");
             println!("the relay {} is down since {since}: {}", relay.relay, relay.reason);
         }
+        for rate in &status.rates {
+            println!("{}", rate.words());
+        }
         for relay in &status.warm_up {
             let WarmUpStatus { relay, day, days, allowed, used } = relay;
             println!("the relay {relay} is warmed up, day {day} of {days}: {used} of {allowed} messages today");

@@ -53,16 +53,17 @@ fn view(progress: &[ProgressStatus], relays: &[RelayStatus]) -> String {
 /// One line: a bar, counts, rate and the time that is left.
 pub fn line(mailing: &ProgressStatus) -> String {
     const WIDTH: i64 = 30;
-    let ProgressStatus { people, done, per_second, seconds_left, limit_per_second, state, .. } = mailing;
+    let ProgressStatus { people, done, per_second, seconds_left, limit, waits_until, state, .. } = mailing;
     let all = people.unwrap_or_default().max(1);
     let full = usize::try_from((done * WIDTH / all).clamp(0, WIDTH)).unwrap_or_default();
     let bar = format!("[{}{}]", "#".repeat(full), ".".repeat(30 - full));
     let of = people.map(|people| format!(" of {people}, {}%", done * 100 / all)).unwrap_or_default();
-    let limit = limit_per_second.map(|limit| format!(" (at most {limit:.1})")).unwrap_or_default();
-    let rest = match (state, seconds_left) {
-        (MailingState::Paused, _) => "paused".to_owned(),
-        (_, Some(seconds)) => format!("{} left", span(*seconds)),
-        (_, None) => "standing still".to_owned(),
+    let limit = limit.as_ref().map(|limit| format!(" (at most {limit})")).unwrap_or_default();
+    let rest = match (state, waits_until, seconds_left) {
+        (MailingState::Paused, ..) => "paused".to_owned(),
+        (_, Some(until), _) => format!("waits for its rate until {}", until.format("%H:%M UTC")),
+        (_, None, Some(seconds)) => format!("{} left", span(*seconds)),
+        (_, None, None) => "standing still".to_owned(),
     };
     format!("{bar} {done}{of}, {per_second:.1} a second{limit}, {rest}")
 }
@@ -91,13 +92,16 @@ mod tests {
             done: 500,
             per_second: 12.5,
             seconds_left: Some(40),
-            limit_per_second: None,
+            limit: None,
+            waits_until: None,
         };
         let half = "###############...............";
         assert_eq!(line(&mailing), format!("[{half}] 500 of 1000, 50%, 12.5 a second, 40 seconds left"));
-        let still =
-            ProgressStatus { seconds_left: None, limit_per_second: Some(0.5), per_second: 0.0, ..mailing.clone() };
-        assert!(line(&still).ends_with("0.0 a second (at most 0.5), standing still"));
+        let limit = Some("20/s, 5000/h".to_owned());
+        let still = ProgressStatus { seconds_left: None, limit, per_second: 0.0, ..mailing.clone() };
+        assert!(line(&still).ends_with("0.0 a second (at most 20/s, 5000/h), standing still"));
+        let waits = ProgressStatus { waits_until: Some("2020-03-12T09:41:10Z".parse().unwrap()), ..still };
+        assert!(line(&waits).ends_with(" (at most 20/s, 5000/h), waits for its rate until 09:41 UTC"));
         let new = ProgressStatus { people: None, done: 0, seconds_left: None, ..mailing.clone() };
         assert!(line(&new).starts_with("[..............................] 0, 12.5"), "{}", line(&new));
         let paused = ProgressStatus { state: MailingState::Paused, reason: Some("why".into()), ..mailing };

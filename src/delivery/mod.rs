@@ -1,5 +1,6 @@
 //! One mailing to one subscriber: what an SMTP reply means, when to try again, and whether the books balance. Pure.
 
+pub mod allowance;
 pub mod books;
 pub mod concurrency;
 pub mod maillog;

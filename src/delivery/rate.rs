@@ -3,56 +3,96 @@
 use std::fmt;
 use std::time::Duration;
 
-/// So many messages in a span, evenly spaced.
+/// At most so many messages in a span, or in each of several: `20/s, 5000/h`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
-    messages: u32,
-    per: Unit,
+    /// Messages for each of [`SPANS`], at least one of them; 0 where there is no limit.
+    most: [u32; SPANS.len()],
 }
 
+/// Name and seconds, the shortest first.
+const SPANS: [(&str, u32); 4] = [("s", 1), ("m", 60), ("h", 3_600), ("d", 86_400)];
+
+/// One limit of a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unit {
-    Second,
-    Minute,
-    Hour,
-    Day,
-}
-
-impl Unit {
-    const ALL: [(&str, Self, u64); 4] =
-        [("s", Self::Second, 1), ("m", Self::Minute, 60), ("h", Self::Hour, 3_600), ("d", Self::Day, 86_400)];
+pub struct Span {
+    /// How long it is.
+    pub seconds: u32,
+    /// How many messages it may have.
+    pub messages: u32,
 }
 
 /// A text that is not a rate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a rate is a number, a slash and a unit, as in 10/s, 300/m, 5000/h or 20000/d")]
-pub struct RateError;
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RateError {
+    /// A part of it cannot be read.
+    #[error("{0:?} is not a number, a slash and a unit, as in 10/s, 300/m, 5000/h or 20000/d")]
+    Syntax(String),
+    /// Two limits for one span.
+    #[error("it has two limits with the unit {0}")]
+    Twice(&'static str),
+}
 
 impl Rate {
-    /// Reads `10/s`, `300/m`, `5000/h` or `20000/d`.
+    /// Reads `10/s`, `300/m`, `5000/h` or `20000/d`, or several of them with commas between.
     ///
     /// # Errors
     /// For anything else, and for none at all: to stop a mailing is to pause it.
     pub fn parse(text: &str) -> Result<Self, RateError> {
-        let (number, unit) = text.split_once('/').ok_or(RateError)?;
-        let per = Unit::ALL.into_iter().find(|(name, ..)| *name == unit.trim()).map(|(_, unit, _)| unit);
-        let digits = number.trim();
-        let messages = digits.parse().ok().filter(|n| *n > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()));
-        Ok(Self { messages: messages.ok_or(RateError)?, per: per.ok_or(RateError)? })
+        let mut rate = Self { most: [0; SPANS.len()] };
+        for part in text.split(',') {
+            let (at, messages) = limit(part).ok_or_else(|| RateError::Syntax(part.trim().to_owned()))?;
+            for ((name, _), most) in SPANS.iter().zip(&mut rate.most).skip(at).take(1) {
+                if std::mem::replace(most, messages) != 0 {
+                    return Err(RateError::Twice(name));
+                }
+            }
+        }
+        Ok(rate)
     }
 
-    /// The time between two messages; at least a microsecond.
+    /// The time between two messages by the shortest span; at least a microsecond.
     #[must_use]
     pub fn spacing(self) -> Duration {
-        let seconds = Unit::ALL.into_iter().find(|(_, unit, _)| *unit == self.per).map_or(1, |(.., seconds)| seconds);
-        Duration::from_micros((seconds * 1_000_000 / u64::from(self.messages)).max(1))
+        let shortest =
+            self.spans().next().map_or(1, |span| u64::from(span.seconds) * 1_000_000 / u64::from(span.messages));
+        Duration::from_micros(shortest.max(1))
+    }
+
+    /// The longer spans. Messages are not spaced by them, but counted.
+    pub fn counted(self) -> impl Iterator<Item = Span> {
+        self.spans().skip(1)
+    }
+
+    fn spans(self) -> impl Iterator<Item = Span> {
+        let span = |((_, seconds), messages): (&(&str, u32), u32)| Span { seconds: *seconds, messages };
+        SPANS.iter().zip(self.most).map(span).filter(|span| span.messages > 0)
+    }
+}
+
+/// One limit: which span, and how many.
+fn limit(text: &str) -> Option<(usize, u32)> {
+    let (number, unit) = text.split_once('/')?;
+    let at = SPANS.iter().position(|(name, _)| *name == unit.trim())?;
+    let digits = number.trim();
+    let messages = digits.parse().ok().filter(|n| *n > 0 && digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+    Some((at, messages))
+}
+
+impl fmt::Display for Span {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = SPANS.iter().find(|(_, seconds)| *seconds == self.seconds).map_or("s", |(name, _)| name);
+        write!(f, "{}/{name}", self.messages)
     }
 }
 
 impl fmt::Display for Rate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = Unit::ALL.into_iter().find(|(_, unit, _)| *unit == self.per).map_or("s", |(name, ..)| name);
-        write!(f, "{}/{name}", self.messages)
+        for (number, span) in self.spans().enumerate() {
+            let comma = if number > 0 { ", " } else { "" };
+            write!(f, "{comma}{span}")?;
+        }
+        Ok(())
     }
 }
 
@@ -86,11 +126,26 @@ mod tests {
         for (text, micros) in [("10/s", 100_000), ("300/m", 200_000), ("5000/h", 720_000), ("20000/d", 4_320_000)] {
             let rate = Rate::parse(text).unwrap();
             assert_eq!((rate.spacing(), rate.to_string().as_str()), (Duration::from_micros(micros), text));
+            assert_eq!(rate.counted().count(), 0);
         }
         assert_eq!(Rate::parse("4000000000/s").unwrap().spacing(), Duration::from_micros(1));
-        for wrong in ["", "10", "10/", "/s", "0/s", "-1/s", "+1/s", "1.5/s", "10/w", "10/s/s", "99999999999/s"] {
-            assert_eq!(Rate::parse(wrong), Err(RateError), "{wrong}");
+        for wrong in ["", "10", "10/", "/s", "0/s", "-1/s", "+1/s", "1.5/s", "10/w", "10/s/s", "99999999999/s", "10/s,"]
+        {
+            let part = wrong.rsplit(',').next().unwrap_or_default();
+            assert_eq!(Rate::parse(wrong), Err(RateError::Syntax(part.into())), "{wrong}");
         }
+    }
+
+    #[test]
+    fn several_limits_are_in_the_order_of_their_spans() {
+        let rate = Rate::parse("50000/d,5000/h , 20/s").unwrap();
+        assert_eq!((rate.to_string().as_str(), rate.spacing()), ("20/s, 5000/h, 50000/d", Duration::from_millis(50)));
+        let hour = Span { seconds: 3_600, messages: 5_000 };
+        assert_eq!(rate.counted().collect::<Vec<_>>(), [hour, Span { seconds: 86_400, messages: 50_000 }]);
+        let twice = Rate::parse("20/s, 30/s").unwrap_err();
+        assert_eq!(twice.to_string(), "it has two limits with the unit s");
+        let wrong = Rate::parse("20/s, 5000").unwrap_err().to_string();
+        assert_eq!(wrong, "\"5000\" is not a number, a slash and a unit, as in 10/s, 300/m, 5000/h or 20000/d");
     }
 
     #[test]

@@ -57,6 +57,11 @@ impl Line {
         }
     }
 
+    /// Whether a lane has nothing to expect of it for long: the day's messages or the hour's are used up.
+    pub fn is_spent(&self, lane: Lane) -> bool {
+        self.rations.are_spent() || self.limit.rests(lane)
+    }
+
     /// A connection that came too late for its batch, if it comes.
     async fn later(self: Arc<Self>, connecting: JoinHandle<Result<Held, TransportError>>) {
         match connecting.await {

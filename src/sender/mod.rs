@@ -182,7 +182,7 @@ impl Sender {
         for member in &crew.members {
             let line = &member.line;
             line.pool.sweep().await;
-            able |= member.is_free(lane) && !line.rations.are_spent() && !line.breaker.is_waiting().await?;
+            able |= member.is_free(lane) && !line.is_spent(lane) && !line.breaker.is_waiting().await?;
         }
         // A batch is left to nodes that can do something with it.
         if !able {
@@ -212,6 +212,10 @@ impl Sender {
 
     async fn work(&self, crew: &Crew, lane: Lane, lease: &Lease, gate: Gate) -> Result<Tick, SendError> {
         let Parts { store, clock, in_doubt, .. } = &self.parts;
+        // A mailing whose hour is used up leaves its turn to others.
+        if self.limit(lease.mailing).long_wait(lane).await?.is_some() {
+            return Ok(Tick::Waits);
+        }
         let Some(compiled) = self.compile(lane, lease.mailing).await? else {
             return Ok(Tick::Idle);
         };
@@ -233,7 +237,11 @@ impl Sender {
                 let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
                 while stuck.try_join_next().is_some() {}
                 stuck.spawn(rest.end_late());
-                work
+                if let Some(error) = &work.trouble {
+                    tracing::warn!(mailing = %lease.mailing, %error, "a relay cannot be used; another has not answered yet");
+                }
+                // An error would give the lease back, and with it what is on its way.
+                Work { trouble: None, ..work }
             }
         };
         match trouble {
@@ -273,7 +281,7 @@ impl Sender {
                 break;
             }
             let line = &member.line;
-            if line.rations.are_spent() {
+            if line.is_spent(order.lane) {
                 continue;
             }
             let Some(place) = member.join(order.lane) else { continue };

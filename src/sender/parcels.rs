@@ -41,14 +41,14 @@ impl Worker {
             return Ok(Err(End::Worn));
         }
         let patient = !flying;
-        if !self.has_turn(turn, patient).await || !self.has_slot(patient).await || !self.has_ration().await {
+        if !self.has_turn(turn, patient).await || !self.may_go(patient).await {
             return Ok(Err(End::Done));
         }
         let next = self.take(patient).await?;
         if next.is_some() {
             turn.take();
         } else {
-            self.line.rations.put_back();
+            self.put_back().await;
         }
         Ok(next.ok_or(End::Done))
     }
@@ -56,7 +56,7 @@ impl Worker {
     /// Gives back what was prepared and cannot be announced any more.
     pub(super) async fn unprepare(&self, next: Result<Parcel, End>) {
         if let Ok(parcel) = next {
-            self.line.rations.put_back();
+            self.put_back().await;
             self.queue.put_back(parcel.pending).await;
         }
     }
@@ -80,7 +80,7 @@ impl Worker {
                 }
             };
             if let Job::Send(pending) = &job {
-                match self.domains.take(&pending.address).await {
+                match self.domains.take(&pending.address, self.lane).await {
                     Ok(None) => {}
                     Ok(Some(wait)) => {
                         self.queue.set_aside(pending.clone(), wait).await;

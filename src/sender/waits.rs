@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use super::limits::LONG;
 use super::pool::Held;
 use super::turns::Turn;
 use super::worker::{LOOK, Worker};
+use crate::store::StoreError;
 use crate::transport::TransportError;
 
 /// How often a relay looks whether it is its turn: less than a message takes.
@@ -32,32 +34,64 @@ impl Worker {
         true
     }
 
+    /// Whether another message may go now: it takes something of all that is limited, or of nothing. A patient worker waits for it, until it is
+    /// another mailing's turn or the process stops.
+    pub(super) async fn may_go(&self, patient: bool) -> bool {
+        if !self.has_slots(patient).await {
+            return false;
+        }
+        let has = self.has_ration().await;
+        if !has {
+            self.put_slots_back().await;
+        }
+        has
+    }
+
+    /// Gives back what a message was allowed that there is not.
+    pub(super) async fn put_back(&self) {
+        self.line.rations.put_back();
+        self.put_slots_back().await;
+    }
+
+    async fn put_slots_back(&self) {
+        self.limit.put_back().await;
+        self.line.limit.put_back().await;
+    }
+
     /// Whether the relay's warm-up has a message left for today.
-    pub(super) async fn has_ration(&self) -> bool {
+    async fn has_ration(&self) -> bool {
         self.line.rations.take().await.unwrap_or_else(|error| {
             tracing::error!(%error, "the plan of the relay's first days cannot be read");
             false
         })
     }
 
-    /// Whether another message may go now. A patient worker waits for it, until it is another mailing's turn or the process stops.
-    pub(super) async fn has_slot(&self, patient: bool) -> bool {
-        for limit in [&self.limit, &self.line.limit] {
-            loop {
-                let wait = match limit.take().await {
-                    Ok(None) => break,
-                    Ok(Some(wait)) => wait,
-                    Err(error) => {
-                        tracing::error!(%error, "the rate cannot be read");
-                        return false;
-                    }
-                };
-                if !patient || *self.stop.borrow() || self.queue.is_over() {
+    /// A slot of the mailing and one of the relay. While it waits for one it has neither: others may have a use for the other.
+    async fn has_slots(&self, patient: bool) -> bool {
+        loop {
+            let wait = match self.take_slots().await {
+                Ok(None) => return true,
+                Ok(Some(wait)) => wait,
+                Err(error) => {
+                    tracing::error!(%error, "the rate cannot be read");
                     return false;
                 }
-                tokio::time::sleep(wait.min(LOOK)).await;
+            };
+            if !patient || wait > LONG || *self.stop.borrow() || self.queue.is_over() {
+                return false;
             }
+            tokio::time::sleep(wait.min(LOOK)).await;
         }
-        true
+    }
+
+    async fn take_slots(&self) -> Result<Option<Duration>, StoreError> {
+        if let Some(wait) = self.limit.take(self.lane).await? {
+            return Ok(Some(wait));
+        }
+        let relay = self.line.limit.take(self.lane).await;
+        if !matches!(relay, Ok(None)) {
+            self.limit.put_back().await;
+        }
+        relay
     }
 }

@@ -1,60 +1,109 @@
 //! How fast mail may go, for all nodes together: messages have slots in time, and a node takes the next few.
 //!
-//! A scope (a mailing, a relay) has the time of its next free slot. A node moves that time on by a guarded update and has the slots
-//! between; so any number of nodes keep one rate, and a change of it is there as soon as the slots that were taken are used up.
+//! A scope (a mailing, a relay) has a row with the time of its next free slot and what was given lately. A node moves it on by a guarded
+//! update and has the slots between; so any number of nodes keep one rate, and all spans of a rate are taken from, or none is.
 
 use std::time::Duration;
 
-use super::sql::{args, write};
-use super::{Grant, Store, StoreError};
+use chrono::{DateTime, TimeDelta, Utc};
 
-/// How far ahead slots are taken: a change of rate is felt within this and the cache of "no limit".
-const BLOCK: Duration = Duration::from_millis(400);
+use super::row::{Row, unreadable};
+use super::sql::{args, write};
+use super::{RateUse, Store, StoreError};
+use crate::delivery::allowance::{Allowance, Grant, Lapse, Share};
+use crate::delivery::rate::Rate;
+
+/// How often a node that loses a race for slots tries again at once.
+const TRIES: usize = 8;
+
+/// Shorter waits are the spacing of messages, and nothing to tell anyone.
+const SHOWN: Duration = Duration::from_secs(5);
 
 impl Store {
-    /// Sets or lifts the limit of a scope: the time between two messages.
-    pub async fn set_spacing(&self, scope: &str, spacing: Option<Duration>) -> Result<(), StoreError> {
-        let sql = "INSERT INTO allowance (scope, spacing, next_at) VALUES ($1, $2, 0) \
-             ON CONFLICT (scope) DO UPDATE SET spacing = excluded.spacing";
-        let spacing = spacing.map(micros);
-        write!(self.pool, |tx| tx.execute(sql, args![scope, spacing]).await.map(|_| ()))
+    /// Sets or lifts the limit of a scope. What was given already counts under the new one too.
+    pub async fn set_rate(&self, scope: &str, rate: Option<Rate>) -> Result<(), StoreError> {
+        let sql = "INSERT INTO allowance (scope, rate, next_at, counts) VALUES ($1, $2, 0, '[]') \
+             ON CONFLICT (scope) DO UPDATE SET rate = excluded.rate";
+        let rate = rate.map(|rate| rate.to_string());
+        write!(self.pool, |tx| tx.execute(sql, args![scope, rate.as_deref()]).await.map(|_| ()))
     }
 
-    /// The limit of a scope.
-    pub async fn spacing(&self, scope: &str) -> Result<Option<Duration>, StoreError> {
-        let sql = "SELECT spacing FROM allowance WHERE scope = $1";
-        let row = self.pool.fetch_optional(sql, args![scope]).await?;
-        let spacing = row.map(|row| row.maybe_int("spacing")).transpose()?.flatten();
-        Ok(spacing.map(|micros| Duration::from_micros(micros.unsigned_abs())))
-    }
-
-    /// Takes the next slots of a scope. A limit that is `configured` replaces the one that stands.
-    pub async fn reserve(&self, scope: &str, configured: Option<Duration>) -> Result<Grant, StoreError> {
-        if configured.is_some() && self.spacing(scope).await? != configured {
-            self.set_spacing(scope, configured).await?;
-        }
-        let sql = "SELECT spacing, next_at, {clock} * 1000 AS clock FROM allowance WHERE scope = $1";
-        let Some(row) = self.pool.fetch_optional(sql, args![scope]).await? else { return Ok(Grant::Unlimited) };
-        let Some(spacing) = row.maybe_int("spacing")? else { return Ok(Grant::Unlimited) };
-        let (next, clock) = (row.int("next_at")?, row.int("clock")?);
-        let wait = |until: i64| Duration::from_micros(until.saturating_sub(clock).max(0).unsigned_abs());
-        if next > clock + micros(BLOCK) {
-            return Ok(Grant::Later(wait(next).saturating_sub(BLOCK)));
-        }
-        let count = (micros(BLOCK) / spacing.max(1)).max(1);
-        let first = next.max(clock);
-        let sql = "UPDATE allowance SET next_at = $1 WHERE scope = $2 AND spacing = $3 AND next_at = $4";
-        let after = first.saturating_add(spacing.saturating_mul(count));
-        let won = write!(self.pool, |tx| Ok(tx.execute(sql, args![after, scope, spacing, next]).await? == 1))?;
-        if !won {
+    /// Takes the next slots of a scope, of as much of its rate as `share` says. A rate that is `configured` replaces the one that stands. Slots
+    /// that were taken under a time and not used before it may be put back.
+    pub async fn reserve(
+        &self,
+        scope: &str,
+        configured: Option<Rate>,
+        share: Share,
+        unused: Option<(Lapse, u32)>,
+    ) -> Result<Grant, StoreError> {
+        for _ in 0..TRIES {
+            let mut standing = self.allowance(scope).await?;
+            if configured.is_some() && standing.as_ref().map(|standing| standing.rate) != configured {
+                self.set_rate(scope, configured).await?;
+                standing = self.allowance(scope).await?;
+            }
+            let Some(Standing { rate, before, counts, clock }) = standing else { return Ok(Grant::Unlimited) };
+            let mut after = before.clone();
+            if let Some((lapse, count)) = unused {
+                after.put_back(rate, lapse.at, count);
+            }
+            let grant = after.take(rate, share, clock);
+            if after == before {
+                return Ok(grant);
+            }
+            let sql = "UPDATE allowance SET next_at = $1, counts = $2 \
+                 WHERE scope = $3 AND rate = $4 AND next_at = $5 AND counts = $6";
+            let values = || args![after.next, &after.counts(), scope, &rate.to_string(), before.next, &counts];
+            if write!(self.pool, |tx| Ok(tx.execute(sql, values()).await? == 1))? {
+                return Ok(grant);
+            }
             // Another node was faster, or the rate changed: look again.
-            return Ok(Grant::Later(Duration::from_millis(5)));
         }
-        let spacing = Duration::from_micros(spacing.unsigned_abs());
-        Ok(Grant::Slots { first: wait(first), spacing, count: u32::try_from(count).unwrap_or(u32::MAX) })
+        Ok(Grant::Later(Duration::from_millis(5)))
+    }
+
+    /// How much of a scope's rate is used: what nodes have taken, of which each may not have sent the last few yet.
+    pub async fn rate_use(&self, scope: &str, rate: Rate) -> Result<RateUse, StoreError> {
+        let nothing = || RateUse { rate, spans: rate.counted().map(|span| (span, 0)).collect(), waits_until: None };
+        let standing = self.allowance(scope).await?;
+        Ok(standing.map_or_else(nothing, |standing| Standing { rate, ..standing }.usage(Share::Most)))
+    }
+
+    async fn allowance(&self, scope: &str) -> Result<Option<Standing>, StoreError> {
+        let sql = "SELECT rate AS allowed, next_at, counts, {clock} * 1000 AS clock FROM allowance WHERE scope = $1";
+        let row = self.pool.fetch_optional(sql, args![scope]).await?;
+        Ok(row.as_ref().map(Standing::read).transpose()?.flatten())
     }
 }
 
-fn micros(span: Duration) -> i64 {
-    i64::try_from(span.as_micros()).unwrap_or(i64::MAX)
+/// A row of `allowance` that has a rate.
+pub(super) struct Standing {
+    rate: Rate,
+    before: Allowance,
+    /// As it stands in the database, to guard the update.
+    counts: String,
+    /// In microseconds.
+    clock: i64,
+}
+
+impl Standing {
+    /// `None` when there is no limit.
+    pub(super) fn read(row: &Row) -> Result<Option<Self>, StoreError> {
+        let Some(rate) = row.maybe_text("allowed")? else { return Ok(None) };
+        let rate = Rate::parse(&rate).map_err(|error| unreadable("rate", &error))?;
+        let counts = row.text("counts")?;
+        let before = Allowance::read(row.int("next_at")?, &counts);
+        let before = before.ok_or_else(|| unreadable("counts", &"it is no list of counts"))?;
+        Ok(Some(Self { rate, before, counts, clock: row.int("clock")? }))
+    }
+
+    pub(super) fn usage(&self, share: Share) -> RateUse {
+        let Self { rate, before, counts: _, clock } = self;
+        let spans = rate.counted().map(|span| (span, before.taken(span, *clock))).collect();
+        let waits = before.wait(*rate, share, *clock).filter(|wait| *wait >= SHOWN);
+        let waits = waits.and_then(|wait| TimeDelta::from_std(wait).ok());
+        let waits_until = waits.and_then(|wait| DateTime::<Utc>::from_timestamp_micros(*clock).map(|now| now + wait));
+        RateUse { rate: *rate, spans, waits_until }
+    }
 }

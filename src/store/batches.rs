@@ -3,6 +3,7 @@
 //! A lease has an owner, an epoch that counts the owners, and an expiry by the database's clock. It is found by an unlocked read
 //! over all buckets and taken by a guarded update that names one. Readers below go by key within the leased range.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
@@ -37,6 +38,7 @@ impl Store {
         span: Duration,
         now: DateTime<Utc>,
     ) -> Result<Option<Lease>, StoreError> {
+        self.free_loose().await?;
         let sql = concat!(
             "SELECT batch.bucket, batch.mailing_id, batch.batch, batch.epoch, batch.due_at, m.kind FROM mailing m \
              JOIN batch ON batch.mailing_id = m.mailing_id WHERE m.state = 'open' \
@@ -81,12 +83,17 @@ impl Store {
         );
         let turn = "UPDATE mailing SET turn = {clock} WHERE mailing_id = $1 AND kind <> 'confirmation'";
         let values = || args![owner, millis(span), bucket, mailing, batch, epoch, now];
-        let row = write!(self.pool, |tx| {
+        let row: Result<_, StoreError> = write!(self.pool, |tx| {
             let taken = tx.fetch_optional(sql, values()).await?;
             if taken.is_some() {
                 tx.execute(turn, args![mailing]).await?;
             }
             Ok(taken)
+        });
+        let row = row.inspect_err(|_| {
+            // It may have been committed all the same.
+            let (first, last) = (String::new(), String::new());
+            self.loosen(Lease { bucket, mailing, batch, first, last, owner, epoch: epoch + 1 });
         })?;
         row.map(|row| {
             let (first, last) = (row.text("first_subscriber")?, row.text("last_subscriber")?);
@@ -106,7 +113,22 @@ impl Store {
 
     /// Gives a lease back unfinished, so that any node can take it at once. One that is lost already stays with its new owner.
     pub async fn give_back(&self, lease: &Lease) -> Result<(), StoreError> {
-        write!(self.pool, |tx| release(tx, lease, "free", 0).await.map(|_| ()))
+        let result = write!(self.pool, |tx| release(tx, lease, "free", 0).await.map(|_| ()));
+        result.inspect_err(|_| self.loosen(lease.clone()))
+    }
+
+    /// Frees the leases that nobody in this process uses. Owner and epoch guard it: what another node has taken since stays there.
+    async fn free_loose(&self) -> Result<(), StoreError> {
+        loop {
+            let next = self.loose.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            let Some(lease) = next else { return Ok(()) };
+            self.give_back(&lease).await?;
+        }
+    }
+
+    /// Notes a lease to be freed as soon as the database answers; else all would wait until it expires.
+    fn loosen(&self, lease: Lease) {
+        self.loose.lock().unwrap_or_else(PoisonError::into_inner).push(lease);
     }
 
     /// The same, for a batch with nothing to do before `due`.

@@ -34,8 +34,8 @@ pub use fault::StoreError;
 pub use hub::{Asked, Errand, FailingView, HubLimits, Settled, Topic, TopicView};
 pub use model::*;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::chance::Chance;
 use crate::types::{InstallKey, Secret};
@@ -47,6 +47,8 @@ pub struct Store {
     key: InstallKey,
     buckets: u16,
     publications: Arc<AtomicU64>,
+    /// Leases of this process that nobody uses and that may still stand in the database: the answer to a commit was lost.
+    loose: Arc<Mutex<Vec<Lease>>>,
 }
 
 impl Store {
@@ -60,7 +62,7 @@ impl Store {
         install::check_order(&pool).await?;
         migrations::migrate(&pool).await?;
         let (key, buckets) = install::install(&pool, chance).await?;
-        Ok(Self { pool, key, buckets, publications: Arc::default() })
+        Ok(Self { pool, key, buckets, publications: Arc::default(), loose: Arc::default() })
     }
 
     /// The install's key.

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
+use super::allowances::Standing;
 use super::mailings::state;
 use super::row::Row;
 use super::sql::{args, write};
 use super::{Progress, Refusal, Store, StoreError};
+use crate::delivery::allowance::Share;
 use crate::delivery::rate;
 use crate::types::MailingId;
 
@@ -17,7 +19,8 @@ const SAMPLE: Duration = Duration::from_secs(2);
 impl Store {
     /// Mailings that are open or paused, confirmations aside, newest first.
     pub async fn progress(&self) -> Result<Vec<Progress>, StoreError> {
-        let sql = "SELECT m.mailing_id, m.newsletter, m.subject, m.state, m.reason, m.people, m.rate, a.spacing, \
+        let sql = "SELECT m.mailing_id, m.newsletter, m.subject, m.state, m.reason, m.people, m.rate, a.rate AS allowed, a.next_at, a.counts, \
+             {clock} * 1000 AS clock, \
              (SELECT CAST(SUM(b.done) AS BIGINT) FROM batch b WHERE b.mailing_id = m.mailing_id) AS done \
              FROM mailing m LEFT JOIN allowance a ON a.scope = 'mailing ' || m.mailing_id \
              WHERE m.state IN ('open', 'paused') AND m.kind <> 'confirmation' ORDER BY m.opened_at DESC, m.mailing_id";
@@ -88,6 +91,6 @@ fn progress(row: &Row) -> Result<Progress, StoreError> {
         // A commit whose answer was lost is counted twice here, and once in the books.
         done: people.map_or(done, |people| done.min(people)),
         per_second: row.maybe_int("rate")?.unwrap_or_default() as f64 / 1_000.0,
-        spacing: row.maybe_int("spacing")?.map(|micros| Duration::from_micros(micros.unsigned_abs())),
+        rate: Standing::read(row)?.map(|standing| standing.usage(Share::All)),
     })
 }

@@ -56,8 +56,8 @@ pub struct Limits {
     pub messages: u32,
     /// How long a connection may rest.
     pub idle: Duration,
-    /// The time between two messages, over all nodes together.
-    pub spacing: Option<Duration>,
+    /// How fast mail may go, over all nodes together.
+    pub rate: Option<Rate>,
 }
 
 /// How mail leaves this process.
@@ -201,10 +201,10 @@ impl Transport {
     pub fn limits(&self) -> Limits {
         match self {
             // The disk is the bottleneck, and one writer keeps it busy; nobody minds a writer that rests.
-            Self::Outbox(_) => Limits { connections: 1, messages: u32::MAX, idle: Duration::MAX, spacing: None },
+            Self::Outbox(_) => Limits { connections: 1, messages: u32::MAX, idle: Duration::MAX, rate: None },
             Self::Smtp(relay) => {
                 let config::Smtp { connections, messages, idle, rate, .. } = *relay.config();
-                Limits { connections, messages, idle, spacing: rate.map(Rate::spacing) }
+                Limits { connections, messages, idle, rate }
             }
         }
     }

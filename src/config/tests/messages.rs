@@ -220,6 +220,14 @@ fn each_mistake_elsewhere_names_its_place_its_reason_and_its_remedy() {
              \"hotmail.com\"].",
         ),
         (
+            "mail.smtp = { host = \"a.example.org\", rate = \"20/s, 5000\" }\n\
+             mail.domains.ms = { domains = [\"live.com\"], rate = \"5/h, 7/h\" }",
+            "my.toml:1:46: mail.smtp.rate: \"20/s, 5000\" is not a rate: \"5000\" is not a number, a slash and a unit, as in 10/s, \
+             300/m, 5000/h or 20000/d. Write it as in 5000/h, or as in 20/s, 5000/h.\n\
+             my.toml:2:52: mail.domains.ms.rate: \"5/h, 7/h\" is not a rate: it has two limits with the unit h. Write it as in \
+             5000/h, or as in 20/s, 5000/h.",
+        ),
+        (
             "mail.domains.ms = { domains = [\"Outlook.com\", \"live.com\"], rate = \"5/s\" }\n\
              mail.domains.other = { domains = [\"outlook.com\"], rate = \"5/s\" }",
             "my.toml:2:34: mail.domains.other.domains: [\"outlook.com\"] has outlook.com, which stands in ms too. Name a domain \

@@ -103,7 +103,9 @@ pub(super) fn mailbox(text: &str) -> Result<Mailbox, Problem> {
 
 /// A rate.
 pub(super) fn rate(text: &str) -> Result<Rate, Problem> {
-    Rate::parse(text).map_err(|error| Problem::new("is not a rate", error.to_string(), "Write it as in 5000/h."))
+    Rate::parse(text).map_err(|error| {
+        Problem::new("is not a rate", error.to_string(), "Write it as in 5000/h, or as in 20/s, 5000/h.")
+    })
 }
 
 /// An address of ours.

@@ -6,6 +6,7 @@ use chrono::{DateTime, Utc};
 
 use super::MailingState;
 use crate::delivery::Reply;
+use crate::delivery::rate::{Rate, Span};
 use crate::types::{Bucket, EmailAddress, Fields, MailingId, NewsletterId, NodeId, SubscriberId};
 
 /// A batch that this node works off: a key range of one bucket of one mailing's audience.
@@ -187,22 +188,15 @@ pub struct RelayTrouble {
     pub reason: String,
 }
 
-/// How fast a node may go on with a scope.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Grant {
-    /// As fast as it can.
-    Unlimited,
-    /// So many messages, evenly spaced.
-    Slots {
-        /// From now until the first.
-        first: Duration,
-        /// Between two.
-        spacing: Duration,
-        /// How many.
-        count: u32,
-    },
-    /// Not now: ask again after this time.
-    Later(Duration),
+/// How much of a rate is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RateUse {
+    /// What is allowed.
+    pub rate: Rate,
+    /// The longer spans of it, with the messages that the last one had.
+    pub spans: Vec<(Span, i64)>,
+    /// When digests go on, if they have to wait now.
+    pub waits_until: Option<DateTime<Utc>>,
 }
 
 /// How far a mailing is.
@@ -224,8 +218,8 @@ pub struct Progress {
     pub done: i64,
     /// Settled per second, over the last seconds.
     pub per_second: f64,
-    /// The time between two messages that an operator set.
-    pub spacing: Option<Duration>,
+    /// The rate that an operator set.
+    pub rate: Option<RateUse>,
 }
 
 /// One reason why deliveries did not go through.

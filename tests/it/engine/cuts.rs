@@ -5,8 +5,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use tidings::store::{MailingState, Store};
-use tidings::types::MailingId;
+use tidings::chance::Chance;
+use tidings::store::{Lane as StoreLane, MailingState, Store};
+use tidings::types::{MailingId, NodeId, Secret};
 use tokio::time::Instant;
 
 use super::{Dice, PEOPLE, TWO_BATCHES, few, ledger, mail_to, promise, scale, serve};
@@ -148,4 +149,43 @@ async fn any_message_to_the_database_may_be_lost_and_nobody_is_lost_or_doubled()
 #[tokio::test(flavor = "multi_thread")]
 async fn any_answer_of_the_database_may_be_lost_and_nobody_is_lost_or_doubled() {
     at_every_message(Lost::Answer, 40).await;
+}
+
+/// A lease that was committed and never heard of belongs to this process and is used by nobody: it must not stand until it expires.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lease_whose_answer_was_lost_is_free_at_once() {
+    let Some(server) = Server::start() else { return };
+    let database = server.fresh_database("").await;
+    let mut app = TestApp::start_on(Some(database.clone()), "").await;
+    let people = few(app.app().store.buckets());
+    mail_to(&mut app, people.iter().copied()).await;
+    crowd::run(&database, TWO_BATCHES.to_owned()).await;
+    let proxy = Proxy::counting(Target::Socket(server.socket())).await;
+    let name = database.split(['/', '?']).nth(3).unwrap();
+    let through = format!("postgres://tidings@127.0.0.1:{}/{name}?sslmode=disable", proxy.port);
+    let chance = Chance::system();
+    let store = Store::open(&Secret::new(through), &chance).await.unwrap();
+    let node = NodeId::from_bytes(chance.bytes().unwrap());
+    let lease =
+        async || store.lease(node, StoreLane::Digests, &[], Duration::from_secs(30), app.app().clock.now()).await;
+    let (mut cuts, mut lost) = (0, 0);
+    // A lease takes some 16 messages, the last of which is its COMMIT; a few more or less, when a connection is looked at first.
+    while lost < 2 {
+        cuts += 1;
+        assert!(cuts < 300, "{lost} leases were lost in {cuts} cuts");
+        proxy.aim(1 + cuts % 18, Lost::Answer);
+        let result = lease().await;
+        if result.is_err() {
+            let leased = "SELECT COUNT(*) FROM batch WHERE state = 'leased'";
+            lost += super::count(&database, leased).await;
+        }
+        let mut held: Vec<_> = result.ok().flatten().into_iter().collect();
+        for _ in 0..4 {
+            held.extend(lease().await.ok().flatten());
+        }
+        assert_eq!(held.len(), 2, "after cut {cuts} a batch is nobody's");
+        for lease in &held {
+            store.give_back(lease).await.unwrap();
+        }
+    }
 }

@@ -13,6 +13,7 @@ mod kill;
 mod limits;
 mod opening;
 mod postgres;
+mod rates;
 mod refusals;
 mod relays;
 mod replies;

@@ -200,3 +200,29 @@ async fn nobody_is_tried_with_an_issue_that_the_next_one_replaced() {
     let reason = "SELECT COUNT(*) FROM delivery WHERE event = 'skipped' AND reply LIKE 'replaced by the next issue%'";
     assert_eq!(super::count(&app.database, reason).await, 1);
 }
+
+/// One relay takes its time over a content and the other is down: the message on its way keeps its lease, and nobody gets it twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_reply_is_waited_for_although_the_other_relay_is_down() {
+    let contents = std::sync::atomic::AtomicUsize::new(0);
+    let slow = Script::default().rule(move |event| {
+        let first = event.said == Said::Content && contents.fetch_add(1, std::sync::atomic::Ordering::SeqCst) < 2;
+        first.then_some(Action::CommitAndWait(Duration::from_secs(9)))
+    });
+    let slow = Peer::start(slow).await;
+    let useless = Action::After(Duration::from_secs(6), Box::new(Action::Drop));
+    let useless = Peer::start(Script::default().on(Said::Connect, useless)).await;
+    let extra = format!(
+        "{}[mail.relays.useless]\nhost = \"127.0.0.1\"\nport = {}\ntls = \"none\"\n",
+        smtp(slow.port(), 1),
+        useless.port()
+    );
+    let mut app = TestApp::start_on(None, &extra).await;
+    let mailing = mail_a_crowd(&mut app, 100).await;
+    let _sender = super::serve(&app, "sender", &[]);
+    eventually(Duration::from_secs(60), "all have it", async || {
+        app.app().store.mailing(mailing).await.unwrap().unwrap().state == MailingState::Finished
+    })
+    .await;
+    assert_eq!(slow.count(), 100, "{:?}", slow.copies());
+}
