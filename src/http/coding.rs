@@ -92,6 +92,15 @@ impl Coded {
         Some(made.as_ref().map_or((Coding::Identity, &self.identity), |bytes| (coding, bytes)))
     }
 
+    /// Compresses where the caller stands: for bytes that were just written for somebody who takes this coding.
+    pub(super) fn with(self, coding: Coding) -> Self {
+        if let Some(cell) = self.cell(coding) {
+            // Nobody else has the bytes yet.
+            let _ = cell.set(coding.write(&self.identity));
+        }
+        self
+    }
+
     /// Compresses, once, however many ask, and on a thread where it holds up nobody.
     pub(super) async fn make(&self, coding: Coding) {
         let Some(cell) = self.cell(coding) else { return };
