@@ -35,23 +35,27 @@ pub(super) fn narrow(web: &str, audience: Audience, links: &Links) -> String {
     let page = links.issue.as_str().replace('&', "&amp;");
     let mut out = String::with_capacity(web.len() + web.len() / 8);
     let mut rest = web;
-    while let Some((text, after)) = rest.split_once('<') {
-        out.push_str(text);
-        let (tag, after) = after.split_once('>').unwrap_or_default();
-        rest = after;
+    // What stays as it is is copied in one piece: `kept` bytes of `rest` so far.
+    let mut kept = 0;
+    while let Some(start) = rest.get(kept..).and_then(|text| text.find('<')).map(|at| kept + at) {
+        let (tag, after) = rest.get(start + 1..).and_then(|tag| tag.split_once('>')).unwrap_or_default();
         let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
-        if !audience.takes(name.strip_prefix('/').unwrap_or(name)) {
+        let takes = audience.takes(name.strip_prefix('/').unwrap_or(name));
+        if takes && attributes.is_empty() {
+            kept = rest.len() - after.len();
             continue;
         }
-        out.push('<');
-        out.push_str(name);
-        for (key, value) in read(attributes).filter(|(key, _)| audience.takes_attribute(name, key)) {
-            let page = if key == "href" && value.starts_with('#') { page.as_str() } else { "" };
-            for part in [" ", key, "=\"", page, value, "\""] {
-                out.push_str(part);
+        out.push_str(rest.get(..start).unwrap_or_default());
+        if takes {
+            out.push('<');
+            out.push_str(name);
+            for (key, value) in read(attributes).filter(|(key, _)| audience.takes_attribute(name, key)) {
+                let page = if key == "href" && value.starts_with('#') { page.as_str() } else { "" };
+                out.extend([" ", key, "=\"", page, value, "\""]);
             }
+            out.push('>');
         }
-        out.push('>');
+        (rest, kept) = (after, 0);
     }
     out.push_str(rest);
     out
