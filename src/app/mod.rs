@@ -248,7 +248,8 @@ impl App {
         }
         if roles.contains(&Role::Sender) {
             let sender = Arc::new(self.sender(stop.clone())?);
-            for lane in [Lane::Confirmations, Lane::Digests] {
+            // Digests twice: the next batch begins while the last replies to one come in.
+            for lane in [Lane::Confirmations, Lane::Digests, Lane::Digests] {
                 for crew in 0..sender.crews() {
                     tasks.spawn(loops::send(Arc::clone(&sender), lane, crew, stop.clone()));
                 }

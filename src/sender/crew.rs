@@ -1,7 +1,7 @@
 //! The relays that share the mail of some newsletters.
 //!
 //! Crews work side by side, each on a batch of its own newsletters: a relay that takes half a minute for a reply holds up only
-//! the mail that goes over it. Within a crew, who is stuck in an old batch is left behind.
+//! the mail that goes over it. Within a crew, who is stuck in old batches is left behind.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -21,7 +21,13 @@ pub struct Crew {
     pub turns: Turns,
     /// Newsletters that other crews carry. One that the configuration does not know any more is carried by whoever finds it.
     pub others: Vec<NewsletterId>,
+    confirmations: Arc<Semaphore>,
+    digests: Arc<Semaphore>,
 }
+
+/// Leave to begin a batch. It is dropped when the batch has nobody left, and not when its last message has its reply: the next batch
+/// is leased and read meanwhile, and takes the connections one by one.
+pub type Gate = OwnedSemaphorePermit;
 
 /// A relay in a crew.
 #[derive(Debug)]
@@ -31,13 +37,16 @@ pub struct Member {
     digests: Arc<Semaphore>,
 }
 
-/// A relay's place in one batch of a lane; it takes part in no other until this is dropped.
+/// A relay's place in a batch of a lane.
 pub type Place = OwnedSemaphorePermit;
+
+/// In how many batches of a lane a relay may take part: one that begins, and one that ends.
+const PLACES: usize = 2;
 
 impl Member {
     fn new(line: &Arc<Line>) -> Self {
-        let one = || Arc::new(Semaphore::new(1));
-        Self { line: Arc::clone(line), confirmations: one(), digests: one() }
+        let places = || Arc::new(Semaphore::new(PLACES));
+        Self { line: Arc::clone(line), confirmations: places(), digests: places() }
     }
 
     fn places(&self, lane: Lane) -> &Arc<Semaphore> {
@@ -47,7 +56,7 @@ impl Member {
         }
     }
 
-    /// Its place in a batch, unless it is still at work on another one.
+    /// Its place in a batch, unless it is still at work on old ones.
     pub fn join(&self, lane: Lane) -> Option<Place> {
         Arc::clone(self.places(lane)).try_acquire_owned().ok()
     }
@@ -73,8 +82,18 @@ impl Crew {
             let members: Vec<_> = members.iter().filter_map(|at| lines.get(*at)).map(Member::new).collect();
             let weights: Vec<_> = members.iter().map(|member| member.line.transport.weight()).collect();
             let others = relays.keys().filter(|newsletter| !own.contains(newsletter)).cloned().collect();
-            Self { members, turns: Turns::new(&weights), others }
+            let one = || Arc::new(Semaphore::new(1));
+            Self { members, turns: Turns::new(&weights), others, confirmations: one(), digests: one() }
         };
         crews.iter().map(crew).collect()
+    }
+
+    /// Leave to begin a batch; waits while an earlier one has people left. `None` when there is no crew any more.
+    pub async fn gate(&self, lane: Lane) -> Option<Gate> {
+        let gate = match lane {
+            Lane::Confirmations => &self.confirmations,
+            Lane::Digests => &self.digests,
+        };
+        Arc::clone(gate).acquire_owned().await.ok()
     }
 }

@@ -34,7 +34,7 @@ use crate::store::{Lease, Store, StoreError};
 use crate::transport::{Transport, TransportError};
 use crate::types::{MailingId, NewsletterId, NodeId};
 use breaker::Leave;
-use crew::Crew;
+use crew::{Crew, Gate};
 use limits::{Domains, Limit};
 use line::{Line, Shift};
 use pass::Pass;
@@ -90,6 +90,8 @@ pub struct Sender {
     stuck: Mutex<JoinSet<()>>,
     /// Of the mailings worked on last; kept, so that slots are not lost with each batch.
     limits: Mutex<HashMap<MailingId, Arc<Limit>>>,
+    /// The letter of the last digest: a mailing's never changes, and has many batches.
+    compiled: Mutex<Option<(MailingId, Arc<Compiled>)>>,
 }
 
 /// What one tick did.
@@ -140,7 +142,15 @@ impl Sender {
         let lines: Vec<_> = parts.transports.iter().map(line).collect();
         let crews = Crew::all(&lines, &parts.relays);
         let domains = Domains::new(store, &parts.domains);
-        Self { parts, lines, crews, domains, stuck: Mutex::default(), limits: Mutex::default() }
+        Self {
+            parts,
+            lines,
+            crews,
+            domains,
+            stuck: Mutex::default(),
+            limits: Mutex::default(),
+            compiled: Mutex::default(),
+        }
     }
 
     /// How many crews there are: sets of relays that share the mail of some newsletters. Their ticks do not wait for each other.
@@ -158,13 +168,15 @@ impl Sender {
         Arc::clone(limits.entry(mailing).or_insert_with(new))
     }
 
-    /// Leases one batch of a lane for a crew and works on it: to its end, or until another mailing has its turn.
+    /// Leases one batch of a lane for a crew and works on it: to its end, or until another mailing has its turn. Two may tick for a lane and a crew:
+    /// one begins when the other's batch has nobody left, and only waits for replies.
     ///
     /// # Errors
     /// When the database or the relay is not there; call again later.
     pub async fn tick(&self, lane: Lane, crew: usize) -> Result<Tick, SendError> {
         let Parts { store, clock, node, .. } = &self.parts;
         let Some(crew) = self.crews.get(crew) else { return Ok(Tick::Idle) };
+        let Some(gate) = crew.gate(lane).await else { return Ok(Tick::Idle) };
         let mut able = false;
         for member in &crew.members {
             let line = &member.line;
@@ -178,7 +190,7 @@ impl Sender {
         let Some(lease) = store.lease(*node, lane, &crew.others, LEASE, clock.now()).await? else {
             return Ok(Tick::Idle);
         };
-        let result = self.work(crew, lane, &lease).await;
+        let result = self.work(crew, lane, &lease, gate).await;
         match &result {
             Ok(Tick::Waits) => store.give_back(&lease).await?,
             Ok(Tick::Idle | Tick::Worked { .. }) => {}
@@ -197,13 +209,14 @@ impl Sender {
         }
     }
 
-    async fn work(&self, crew: &Crew, lane: Lane, lease: &Lease) -> Result<Tick, SendError> {
+    async fn work(&self, crew: &Crew, lane: Lane, lease: &Lease, gate: Gate) -> Result<Tick, SendError> {
         let Parts { store, clock, in_doubt, .. } = &self.parts;
-        let Some(compiled) = self.compile(lease.mailing).await? else {
+        let Some(compiled) = self.compile(lane, lease.mailing).await? else {
             return Ok(Tick::Idle);
         };
         let until = (lane == Lane::Digests).then(|| Instant::now() + SLICE);
-        let queue = Arc::new(Queue::new(store.clone(), lease.clone(), clock.clone(), *in_doubt, until));
+        let queue = Queue::new(store.clone(), lease.clone(), clock.clone(), *in_doubt, until, gate);
+        let queue = Arc::new(queue);
         let people = queue.look_ahead().await.max(1);
         let (recorder, recording) = Recorder::start(store.clone(), lease.clone(), clock.clone());
         let order = Order { lane, lease, compiled: &compiled, queue: &queue, recorder: &recorder };
@@ -285,11 +298,21 @@ impl Sender {
     }
 
     /// The mailing's letter, compiled; `None` when it is gone. A letter that cannot be compiled pauses its mailing.
-    async fn compile(&self, mailing: MailingId) -> Result<Option<Arc<Compiled>>, SendError> {
+    async fn compile(&self, lane: Lane, mailing: MailingId) -> Result<Option<Arc<Compiled>>, SendError> {
         let store = &self.parts.store;
+        let last = || self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, compiled)) = last().as_ref().filter(|(known, _)| *known == mailing) {
+            return Ok(Some(Arc::clone(compiled)));
+        }
         let Some(letter) = store.letter(mailing).await? else { return Ok(None) };
         match Compiled::new(mailing, &letter, store.key(), &self.parts.signers) {
-            Ok(compiled) => Ok(Some(Arc::new(compiled))),
+            Ok(compiled) => {
+                let compiled = Arc::new(compiled);
+                if lane == Lane::Digests {
+                    *last() = Some((mailing, Arc::clone(&compiled)));
+                }
+                Ok(Some(compiled))
+            }
             Err(error) => {
                 store.pause(mailing, &error.to_string()).await?;
                 Err(SendError::Compose(mailing, error))

@@ -7,6 +7,7 @@ use tokio::sync::{Mutex, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
+use super::crew::Gate;
 use crate::clock::Clock;
 use crate::config::InDoubt;
 use crate::store::{Lease, Pending, Store, StoreError};
@@ -54,6 +55,8 @@ struct State {
     passed: bool,
     /// Since when all who are left wait.
     lingering: Option<Instant>,
+    /// Open as soon as nobody is left here.
+    gate: Option<Gate>,
 }
 
 /// What is next in a batch.
@@ -98,8 +101,15 @@ pub enum Job {
 }
 
 impl Queue {
-    /// The queue of a fresh lease, which gives nobody any more after `until`.
-    pub fn new(store: Store, lease: Lease, clock: Clock, in_doubt: InDoubt, until: Option<Instant>) -> Self {
+    /// The queue of a fresh lease, which gives nobody any more after `until`. It lets the next batch begin when nobody is left.
+    pub fn new(
+        store: Store,
+        lease: Lease,
+        clock: Clock,
+        in_doubt: InDoubt,
+        until: Option<Instant>,
+        gate: Gate,
+    ) -> Self {
         let state = Mutex::new(State {
             ready: VecDeque::new(),
             stage: Stage::InDoubt,
@@ -107,6 +117,7 @@ impl Queue {
             aside: VecDeque::new(),
             passed: false,
             lingering: None,
+            gate: Some(gate),
         });
         Self { store, lease, clock, in_doubt, until, state, drained: watch::Sender::new(false) }
     }
@@ -116,6 +127,7 @@ impl Queue {
         let step = if self.is_late() { Step::Over } else { self.step().await? };
         if matches!(step, Step::Over) {
             self.drained.send_replace(true);
+            drop(self.state.lock().await.gate.take());
         }
         Ok(step)
     }

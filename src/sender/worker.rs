@@ -147,32 +147,26 @@ impl Worker {
         }
     }
 
+    /// The next message is made while the ledger is written, so that neither waits for the other.
     async fn session(&self, held: &mut Held, turn: &Turn, work: &mut Work) -> Result<End, LeaseLost> {
         // Handed and durable: its content goes out with the next round.
         let mut flying: Option<Parcel> = None;
         let mut too_many = false;
+        let mut next = self.prepare(held, turn, false, &mut too_many).await?;
         loop {
-            too_many |= self.line.pool.is_too_many(self.lane);
-            let worn = too_many || self.line.pool.is_worn(held, u32::from(flying.is_some()));
-            // What is handed never waits for a slot of the next.
-            let patient = flying.is_none();
-            let may =
-                !worn && self.has_turn(turn, patient).await && self.has_slot(patient).await && self.has_ration().await;
-            let next = if may { self.take(patient).await? } else { None };
-            if next.is_some() {
-                turn.take();
-            } else if may {
-                self.line.rations.put_back();
+            let announced = match next {
+                Ok(parcel) if *self.stop.borrow() => {
+                    self.unprepare(Ok(parcel)).await;
+                    None
+                }
+                Ok(parcel) => Some(parcel),
+                Err(end) if flying.is_none() => return Ok(end),
+                Err(_) => None,
+            };
+            if flying.is_none() && announced.is_none() {
+                return Ok(End::Done);
             }
-            if flying.is_none() && next.is_none() {
-                // Nobody is left, or it is time to stop: a slot was waited for.
-                return Ok(match (too_many, worn) {
-                    (true, _) => End::TooMany,
-                    (_, true) => End::Worn,
-                    (_, false) => End::Done,
-                });
-            }
-            let envelope = next.as_ref().map(|parcel| &parcel.envelope);
+            let envelope = announced.as_ref().map(|parcel| &parcel.envelope);
             let content = flying.as_ref().map(|parcel| &parcel.content);
             let Round { content, envelope, broken } = self.exchange(held, content, envelope).await;
 
@@ -189,7 +183,7 @@ impl Worker {
                 leave |= matches!(next, Next::Leave);
             }
             let mut handing = None;
-            match (next, envelope) {
+            match (announced, envelope) {
                 (Some(parcel), Some(Announced::Ready)) if broken.is_none() => {
                     entries.push(entry(&parcel.pending, Event::Handed));
                     handing = Some(parcel);
@@ -203,23 +197,64 @@ impl Worker {
                 (Some(parcel), _) => self.queue.put_back(parcel.pending).await,
                 (None, _) => {}
             }
-            let appended = self.recorder.append(entries).await?;
-            if let Some(error) = broken {
-                return Ok(End::Broken(error));
+            if broken.is_some() || (leave && handing.is_none()) {
+                self.recorder.append(entries).await?;
+                return Ok(broken.map_or(End::Done, End::Broken));
             }
+            let ahead = self.prepare(held, turn, handing.is_some(), &mut too_many);
+            let (appended, ahead) = tokio::join!(self.recorder.append(entries), ahead);
+            let appended = appended?;
+            next = ahead?;
             if let Some(parcel) = handing {
                 match appended.last() {
                     Some(Appended::Written | Appended::Present) => flying = Some(parcel),
                     Some(Appended::Paused) => {
                         self.queue.put_back(parcel.pending).await;
+                        self.unprepare(next).await;
                         return Ok(End::Paused);
                     }
-                    Some(Appended::NotEligible | Appended::Stale) | None => return Ok(End::Abandoned),
+                    Some(Appended::NotEligible | Appended::Stale) | None => {
+                        self.unprepare(next).await;
+                        return Ok(End::Abandoned);
+                    }
                 }
             }
-            if leave && flying.is_none() {
-                return Ok(End::Done);
-            }
+        }
+    }
+
+    /// The next message of a connection, or why there is none. What is handed (`flying`) never waits for a slot of the next.
+    async fn prepare(
+        &self,
+        held: &Held,
+        turn: &Turn,
+        flying: bool,
+        too_many: &mut bool,
+    ) -> Result<Result<Parcel, End>, LeaseLost> {
+        *too_many |= self.line.pool.is_too_many(self.lane);
+        if *too_many {
+            return Ok(Err(End::TooMany));
+        }
+        if self.line.pool.is_worn(held, u32::from(flying)) {
+            return Ok(Err(End::Worn));
+        }
+        let patient = !flying;
+        if !self.has_turn(turn, patient).await || !self.has_slot(patient).await || !self.has_ration().await {
+            return Ok(Err(End::Done));
+        }
+        let next = self.take(patient).await?;
+        if next.is_some() {
+            turn.take();
+        } else {
+            self.line.rations.put_back();
+        }
+        Ok(next.ok_or(End::Done))
+    }
+
+    /// Gives back what was prepared and cannot be announced any more.
+    async fn unprepare(&self, next: Result<Parcel, End>) {
+        if let Ok(parcel) = next {
+            self.line.rations.put_back();
+            self.queue.put_back(parcel.pending).await;
         }
     }
 

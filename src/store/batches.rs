@@ -8,7 +8,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 
 use super::row::{Row, unreadable};
-use super::sql::{Fault, Tx, Value, args, rows, write};
+use super::sql::{Change, Fault, Tx, Value, args, rows, write};
 use super::{Closed, Lane, Lease, LeaseLost, Pending, Store, StoreError};
 use crate::types::{NewsletterId, NodeId, SubscriberId};
 
@@ -124,8 +124,8 @@ impl Store {
              LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = d.subscriber_id \
              AND c.newsletter = m.newsletter AND c.cadence = m.cadence AND m.kind <> 'confirmation' \
              WHERE d.bucket = $1 AND d.mailing_id = $2 AND d.subscriber_id >= $3 AND d.subscriber_id <= $4 AND d.step = 0 \
-             AND d.epoch < $5 AND NOT EXISTS (SELECT 1 FROM delivery e WHERE e.bucket = $1 AND e.mailing_id = $2 \
-             AND e.subscriber_id = d.subscriber_id AND (e.attempt > d.attempt OR (e.attempt = d.attempt AND e.step = 1))) \
+             AND d.epoch < $5 AND (SELECT COUNT(*) FROM delivery e WHERE e.bucket = $1 AND e.mailing_id = $2 \
+             AND e.subscriber_id = d.subscriber_id AND (e.attempt > d.attempt OR (e.attempt = d.attempt AND e.step = 1))) = 0 \
              ORDER BY d.subscriber_id";
         let values = args![lease.bucket, lease.mailing, &lease.first, &lease.last, lease.epoch];
         self.pool.fetch_all(sql, values).await?.iter().map(tried).collect()
@@ -140,50 +140,58 @@ impl Store {
         after: Option<SubscriberId>,
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
-        // A count, and not NOT EXISTS: PostgreSQL would sort all deliveries of the bucket for each page.
+        // A count, and not NOT EXISTS: PostgreSQL would sort all deliveries of the bucket for each page. And no join with the mailing: it would sort
+        // the rest of the batch for each page.
         // The audiences: who was a member at the cut, who got the mailing that is corrected, and the one person in the range of a confirmation's only batch.
-        let sql = match self.kind(lease).await?.as_deref() {
-            Some("digest") => {
+        let sql = "SELECT newsletter, cadence, kind, cut, request, corrects FROM mailing WHERE mailing_id = $1";
+        let Some(mailing) = self.pool.fetch_optional(sql, args![lease.mailing]).await? else { return Ok(Vec::new()) };
+        let mut values = page(lease, after, limit);
+        let sql = match mailing.text("kind")?.as_str() {
+            "digest" => {
+                values.extend(args![
+                    mailing.text("newsletter")?.as_str(),
+                    mailing.text("cadence")?.as_str(),
+                    mailing.int("cut")?
+                ]);
                 "SELECT p.subscriber_id, COALESCE(s.address, '') AS address, \
-                 COALESCE(c.fields, '{}') AS fields, m.request, c.state, x.reason FROM mailing m \
-                 JOIN membership p ON p.bucket = $1 AND p.newsletter = m.newsletter AND p.cadence = m.cadence \
-                 AND p.joined_after < m.cut AND m.cut <= p.left_after \
-                 JOIN subscriber s ON s.bucket = p.bucket AND s.subscriber_id = p.subscriber_id \
+                 COALESCE(c.fields, '{}') AS fields, c.state, x.reason FROM membership p \
+                 JOIN subscriber s ON s.bucket = $1 AND s.subscriber_id = p.subscriber_id \
                  LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = s.subscriber_id \
-                 AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
+                 AND c.newsletter = $6 AND c.cadence = $7 \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
-                 WHERE m.mailing_id = $2 AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 \
+                 WHERE p.bucket = $1 AND p.newsletter = $6 AND p.cadence = $7 AND p.joined_after < $8 AND $8 <= p.left_after \
+                 AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 \
                  AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
                  AND d.subscriber_id = p.subscriber_id) = 0 ORDER BY p.subscriber_id LIMIT $5"
             }
-            Some("correction") => {
+            "correction" => {
+                values.extend(args![
+                    mailing.text("newsletter")?.as_str(),
+                    mailing.text("cadence")?.as_str(),
+                    mailing.text("corrects")?.as_str()
+                ]);
                 "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, \
-                 COALESCE(c.fields, '{}') AS fields, m.request, c.state, x.reason FROM mailing m \
-                 JOIN delivery o ON o.bucket = $1 AND o.mailing_id = m.corrects AND o.event = 'accepted' \
-                 JOIN subscriber s ON s.bucket = o.bucket AND s.subscriber_id = o.subscriber_id \
+                 COALESCE(c.fields, '{}') AS fields, c.state, x.reason FROM delivery o \
+                 JOIN subscriber s ON s.bucket = $1 AND s.subscriber_id = o.subscriber_id \
                  LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = s.subscriber_id \
-                 AND c.newsletter = m.newsletter AND c.cadence = m.cadence \
+                 AND c.newsletter = $6 AND c.cadence = $7 \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
-                 WHERE m.mailing_id = $2 AND o.subscriber_id >= $3 AND o.subscriber_id <= $4 \
+                 WHERE o.bucket = $1 AND o.mailing_id = $8 AND o.event = 'accepted' \
+                 AND o.subscriber_id >= $3 AND o.subscriber_id <= $4 \
                  AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
                  AND d.subscriber_id = o.subscriber_id) = 0 ORDER BY o.subscriber_id LIMIT $5"
             }
             _ => {
-                "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, '{}' AS fields, m.request, 'confirmed' AS state, \
-                 x.reason FROM mailing m JOIN subscriber s ON s.bucket = $1 \
-                 LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
-                 WHERE m.mailing_id = $2 AND s.subscriber_id >= $3 AND s.subscriber_id <= $4 \
+                "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, '{}' AS fields, 'confirmed' AS state, \
+                 x.reason FROM subscriber s LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
+                 WHERE s.bucket = $1 AND s.subscriber_id >= $3 AND s.subscriber_id <= $4 \
                  AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
                  AND d.subscriber_id = s.subscriber_id) = 0 ORDER BY s.subscriber_id LIMIT $5"
             }
         };
-        let rows = self.pool.fetch_all(sql, page(lease, after, limit)).await?;
-        rows.iter().map(|row| Ok(Pending { skip: skip(row)?, ..person(row, 1, None)? })).collect()
-    }
-
-    async fn kind(&self, lease: &Lease) -> Result<Option<String>, StoreError> {
-        let sql = "SELECT kind FROM mailing WHERE mailing_id = $1";
-        self.pool.fetch_optional(sql, args![lease.mailing]).await?.map(|row| row.text("kind")).transpose()
+        let request = mailing.int("request")?;
+        let rows = self.pool.fetch_all(sql, values).await?;
+        rows.iter().map(|row| Ok(Pending { skip: skip(row)?, ..person(row, request, 1, None)? })).collect()
     }
 
     /// Whose deferral is due at `now`, in the order of ids, after `after`. Once the next issue is out nobody is tried with this one again: they
@@ -243,20 +251,21 @@ async fn close(tx: &mut Tx, lease: &Lease) -> Result<Result<Closed, LeaseLost>, 
 
 /// How many of the audience in the leased range have no final outcome.
 async fn unsettled(tx: &mut Tx, lease: &Lease) -> Result<i64, Fault> {
+    // A count for each person, as in `untried`: PostgreSQL would go through all deliveries of the bucket for each of them.
     let digest = "SELECT COUNT(*) AS people FROM mailing m JOIN membership p ON p.bucket = $1 \
          AND p.newsletter = m.newsletter AND p.cadence = m.cadence AND p.joined_after < m.cut AND m.cut <= p.left_after \
          WHERE m.mailing_id = $2 AND m.kind = 'digest' AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 \
-         AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-         AND d.subscriber_id = p.subscriber_id AND d.event IN ('accepted', 'refused', 'skipped', 'held'))";
+         AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+         AND d.subscriber_id = p.subscriber_id AND d.event IN ('accepted', 'refused', 'skipped', 'held')) = 0";
     let confirmation = "SELECT COUNT(*) AS people FROM mailing m JOIN subscriber p ON p.bucket = $1 \
          WHERE m.mailing_id = $2 AND m.kind = 'confirmation' AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 \
-         AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-         AND d.subscriber_id = p.subscriber_id AND d.event IN ('accepted', 'refused', 'skipped', 'held'))";
+         AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+         AND d.subscriber_id = p.subscriber_id AND d.event IN ('accepted', 'refused', 'skipped', 'held')) = 0";
     let correction = "SELECT COUNT(*) AS people FROM mailing m JOIN delivery o ON o.bucket = $1 \
          AND o.mailing_id = m.corrects AND o.event = 'accepted' \
          WHERE m.mailing_id = $2 AND m.kind = 'correction' AND o.subscriber_id >= $3 AND o.subscriber_id <= $4 \
-         AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
-         AND d.subscriber_id = o.subscriber_id AND d.event IN ('accepted', 'refused', 'skipped', 'held'))";
+         AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
+         AND d.subscriber_id = o.subscriber_id AND d.event IN ('accepted', 'refused', 'skipped', 'held')) = 0";
     let mut people = 0;
     for sql in [digest, correction, confirmation] {
         let values = args![lease.bucket, lease.mailing, &lease.first, &lease.last];
@@ -269,10 +278,15 @@ async fn unsettled(tx: &mut Tx, lease: &Lease) -> Result<i64, Fault> {
 
 /// Renews a lease, counts what is settled, and locks its batch until the transaction ends, so that a takeover and a write queue. False when it is lost.
 pub(super) async fn hold(tx: &mut Tx, lease: &Lease, span: Duration, done: i64) -> Result<bool, Fault> {
+    tx.change(vec![holding(lease, span, done)]).await
+}
+
+/// See [`hold`].
+pub(super) fn holding(lease: &Lease, span: Duration, done: i64) -> Change {
     let sql = "UPDATE batch SET lease_until = {clock} + $1, done = done + $7 WHERE bucket = $2 AND mailing_id = $3 AND batch = $4 \
          AND owner = $5 AND epoch = $6 AND state = 'leased'";
     let Lease { bucket, mailing, batch, first: _, last: _, owner, epoch } = lease;
-    Ok(tx.execute(sql, args![millis(span), *bucket, *mailing, *batch, *owner, *epoch, done]).await? == 1)
+    Change { sql, args: args![millis(span), *bucket, *mailing, *batch, *owner, *epoch, done], rows: 1 }
 }
 
 /// Ends a lease. Its owner and epoch stay, so that nobody else's write fits them.
@@ -308,11 +322,11 @@ fn page(lease: &Lease, after: Option<SubscriberId>, limit: usize) -> Vec<Value> 
 /// Someone of whom the ledger knows an attempt.
 fn tried(row: &Row) -> Result<Pending, StoreError> {
     let attempt = u32::try_from(row.int("attempt")?).map_err(|error| unreadable("attempt", &error))?;
-    person(row, attempt, row.maybe_time("first_at")?)
+    person(row, row.int("request")?, attempt, row.maybe_time("first_at")?)
 }
 
-fn person(row: &Row, attempt: u32, first_at: Option<DateTime<Utc>>) -> Result<Pending, StoreError> {
-    let (subscriber, address, request) = (row.subscriber()?, row.text("address")?, row.int("request")?);
+fn person(row: &Row, request: i64, attempt: u32, first_at: Option<DateTime<Utc>>) -> Result<Pending, StoreError> {
+    let (subscriber, address) = (row.subscriber()?, row.text("address")?);
     Ok(Pending { subscriber, address, fields: row.json("fields")?, skip: None, request, attempt, first_at })
 }
 

@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 
-use super::batches::{hold, ineligible};
+use super::batches::{hold, holding, ineligible};
 use super::row::{Row, unreadable};
-use super::sql::{Fault, Tx, Value, args, rows, write};
+use super::sql::{Change, Fault, Tx, Value, args, rows, write};
 use super::{Appended, Entry, Event, Lease, LeaseLost, Store, StoreError};
 use crate::types::SubscriberId;
 
@@ -40,7 +40,7 @@ macro_rules! insert_handed {
          AND c.cadence = m.cadence WHERE m.mailing_id = $2 AND m.state = 'open' \
          AND ((m.kind IN ('digest', 'correction') AND c.state = 'confirmed') \
          OR (m.kind = 'confirmation' AND c.state = 'pending' AND c.request = m.request)) \
-         AND NOT EXISTS (SELECT 1 FROM suppression x WHERE x.bucket = $1 AND x.address_key = s.address_key)) = 1 \
+         AND (SELECT COUNT(*) FROM suppression x WHERE x.bucket = $1 AND x.address_key = s.address_key) = 0) = 1 \
          AND (SELECT COUNT(*) FROM delivery d WHERE d.bucket = $1 AND d.mailing_id = $2 \
          AND d.subscriber_id = v.value ->> 0 \
          AND (d.attempt >= CAST(v.value ->> 1 AS BIGINT) OR d.event IN ('accepted', 'refused', 'skipped', 'held'))) = 0 \
@@ -85,19 +85,14 @@ impl Store {
         let done = i64::try_from(done).unwrap_or_default();
         let page = Page { lease, now };
         let all = write!(self.pool, |tx| {
-            if !hold(tx, lease, span, done).await? {
-                return Ok(Err(LeaseLost));
-            }
-            let all = page.append_all(tx, entries).await?;
+            let all = page.append_all(tx, holding(lease, span, done), entries).await?;
             if !all {
                 tx.undo();
             }
-            Ok(Ok(all))
+            Ok(all)
         })?;
-        match all {
-            Ok(true) => return Ok(Ok(vec![Appended::Written; entries.len()])),
-            Ok(false) => {}
-            Err(LeaseLost) => return Ok(Err(LeaseLost)),
+        if all {
+            return Ok(Ok(vec![Appended::Written; entries.len()]));
         }
         write!(self.pool, |tx| {
             if !hold(tx, lease, span, done).await? {
@@ -124,14 +119,18 @@ fn fit(lease: &Lease, entries: &[Entry]) -> Result<(), StoreError> {
 }
 
 impl Page<'_> {
-    /// The usual case: every entry is new and everyone eligible, so that nothing has to be read back, which takes as long as writing. False when it
-    /// is not so; then the transaction must be undone.
-    async fn append_all(&self, tx: &mut Tx, entries: &[Entry]) -> Result<bool, Fault> {
+    /// The usual case: the lease holds, every entry is new and everyone eligible, so that nothing has to be read back, which takes as long as writing. False
+    /// when it is not so; then the transaction must be undone.
+    async fn append_all(&self, tx: &mut Tx, holding: Change, entries: &[Entry]) -> Result<bool, Fault> {
         let (handed, outcomes) = parted(entries);
+        let mut changes = vec![holding];
         for (sql, list) in [(insert_outcomes!(), outcome_rows(&outcomes)), (insert_handed!(), handed_rows(&handed))] {
-            if !list.is_empty() && tx.execute(sql, self.values(&list)?).await? != list.len() as u64 {
-                return Ok(false);
+            if !list.is_empty() {
+                changes.push(Change { sql, args: self.values(&list)?, rows: list.len() as u64 });
             }
+        }
+        if !tx.change(changes).await? {
+            return Ok(false);
         }
         self.follow(tx, entries.iter(), outcomes.into_iter()).await?;
         Ok(true)

@@ -184,6 +184,27 @@ impl Tx {
         }
     }
 
+    /// Runs statements that change rows, and says whether each changed as many as it can. When not, the transaction must be undone: the
+    /// rest may have run or not. SQLite's thread gets them as one: each change of threads waits for a processor that others use.
+    pub(super) async fn change(&mut self, changes: Vec<Change>) -> Result<bool, Fault> {
+        let Kind::Sqlite(tx) = &mut self.kind else {
+            for Change { sql, args, rows } in changes {
+                if self.execute(sql, args).await? != rows {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        };
+        let (mut script, mut values, mut all) = (String::new(), Vec::new(), 0);
+        for Change { sql, args, rows } in changes {
+            script.push_str(&renumbered(&checked(sql.into(), &args, &SQLITE)?, values.len()));
+            script.push(';');
+            values.extend(args);
+            all += rows;
+        }
+        Ok(query!(Sqlite, script, values).execute(&mut **tx).await?.rows_affected() == all)
+    }
+
     /// All rows of a statement, also of one that writes and returns.
     pub(super) async fn fetch_all(
         &mut self,
@@ -227,6 +248,13 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// A statement and how many rows it changes at most.
+pub(super) struct Change {
+    pub sql: &'static str,
+    pub args: Vec<Value>,
+    pub rows: u64,
 }
 
 /// The expressions that have two spellings.
@@ -273,9 +301,33 @@ fn highest_marker(sql: &str) -> usize {
     sql.split('$').skip(1).map(number).max().unwrap_or(0)
 }
 
+/// The same statement for values that stand behind `before` others.
+fn renumbered(sql: &str, before: usize) -> String {
+    let mut parts = sql.split('$');
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let digits = part.find(|c: char| !c.is_ascii_digit()).unwrap_or(part.len());
+        let (number, rest) = part.split_at(digits);
+        let number = number.parse::<usize>().map_or_else(|_| number.to_owned(), |number| (number + before).to_string());
+        out.push('$');
+        out.push_str(&number);
+        out.push_str(rest);
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn markers_move_behind_other_values() {
+        assert_eq!(
+            renumbered("UPDATE t SET a = $2 WHERE b = $1 AND c = $10", 5),
+            "UPDATE t SET a = $7 WHERE b = $6 AND c = $15"
+        );
+        assert_eq!(renumbered("SELECT 1", 5), "SELECT 1");
+    }
 
     #[test]
     fn markers_are_counted_against_values() {
