@@ -33,7 +33,7 @@ impl Audience {
 /// What an audience gets of the HTML of our own pages. Elsewhere a fragment leads to the page at its public URL.
 pub(super) fn narrow(web: &str, audience: Audience, links: &Links) -> String {
     let page = links.issue.as_str().replace('&', "&amp;");
-    let mut out = String::with_capacity(web.len() + web.len() / 8);
+    let mut out = String::with_capacity(web.len());
     let mut rest = web;
     // What stays as it is is copied in one piece: `kept` bytes of `rest` so far.
     let mut kept = 0;
