@@ -6,10 +6,11 @@
 #![allow(clippy::expect_used)] // what cannot be prepared cannot be measured
 
 use std::hint::black_box;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tidings::feed::{About, Chain, Feed, Format};
+use tidings::feed::{About, Chain, Entry, Feed, Format};
 use tidings::issue::{Content, Revision};
 use tidings::types::{IssueId, NewsletterId, Slug};
 
@@ -67,7 +68,10 @@ fn feeds(c: &mut Criterion) {
         since: DateTime::default(),
     };
     let revisions = revisions();
-    let assemble = || Feed::assemble(black_box(&about), &about.home, Chain::default(), black_box(&revisions));
+    let assemble = || {
+        let entries = black_box(&revisions).iter().map(|revision| Arc::new(Entry::of(revision, &about))).collect();
+        Feed::assemble(black_box(&about), &about.home, Chain::default(), entries)
+    };
     let feed = assemble();
     let html: String = revisions.iter().map(|revision| revision.content.feed.as_str()).collect();
     let mut group = c.benchmark_group("feed");

@@ -25,7 +25,7 @@ pub fn write(feed: &Feed) -> Vec<u8> {
             .chain(xml::links(feed, Format::Atom).into_iter().map(|(rel, href, kind)| link(rel, href, kind)))
             .collect(),
         subtitle: Some(Text::plain(feed.description.clone())),
-        entries: feed.entries.iter().map(entry).collect(),
+        entries: feed.entries.iter().map(|one| entry(one)).collect(),
         lang: Some(feed.language.clone()),
         ..atom::Feed::default()
     };

@@ -69,7 +69,7 @@ pub fn write(feed: &Feed) -> Vec<u8> {
         authors: [Author { name: &feed.title }],
         language: &feed.language,
         hubs: feed.hubs.iter().map(|url| Hub { kind: "WebSub", url }).collect(),
-        items: feed.entries.iter().map(item).collect(),
+        items: feed.entries.iter().map(|entry| item(entry)).collect(),
     };
     // Strings in structs cannot fail to serialise.
     serde_json::to_vec(&document).unwrap_or_default()

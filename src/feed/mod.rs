@@ -11,6 +11,8 @@ mod xml;
 
 pub use ids::{entry_id, facet_feed_id, feed_id};
 
+use std::sync::Arc;
+
 use chrono::{DateTime, FixedOffset, SubsecRound, Utc};
 
 use crate::issue::Revision;
@@ -109,7 +111,7 @@ pub struct Feed {
     /// When the newest entry changed; for an empty feed, when the newsletter was first read.
     pub updated: DateTime<Utc>,
     /// Newest first.
-    pub entries: Vec<Entry>,
+    pub entries: Vec<Arc<Entry>>,
 }
 
 /// Where a document stands among those of its feed (RFC 5005 section 4). Each is the [`Feed::base`] of another document.
@@ -178,17 +180,11 @@ pub struct About {
 }
 
 impl Feed {
-    /// The document with these revisions, newest first whatever order they come in. `base` is where it is served.
-    ///
-    /// This is the door: behind it no text holds what XML forbids, and no time is finer than a second or its zone than a minute,
-    /// which not every format could say.
+    /// The document with these entries, newest first. `base` is where it is served.
     #[must_use]
-    pub fn assemble(about: &About, base: &str, chain: Chain, revisions: &[Revision]) -> Self {
+    pub fn assemble(about: &About, base: &str, chain: Chain, entries: Vec<Arc<Entry>>) -> Self {
         let About { newsletter, facet, title, description, language, home, icon, logo, hubs, stylesheet, since } =
             about;
-        let mut newest: Vec<&Revision> = revisions.iter().collect();
-        newest.sort_by_key(|revision| std::cmp::Reverse((revision.date, &revision.issue)));
-        let entries: Vec<Entry> = newest.into_iter().map(|revision| Entry::of(revision, about)).collect();
         let title = text::line(title);
         Self {
             id: facet.as_ref().map_or_else(|| feed_id(newsletter), |facet| facet_feed_id(newsletter, &facet.id)),
@@ -228,7 +224,12 @@ impl Feed {
 }
 
 impl Entry {
-    fn of(revision: &Revision, about: &About) -> Self {
+    /// The entry of a revision, the same in all feeds of a newsletter.
+    ///
+    /// This is the door: behind it no text holds what XML forbids, and no time is finer than a second or its zone than a minute,
+    /// which not every format could say.
+    #[must_use]
+    pub fn of(revision: &Revision, about: &About) -> Self {
         let lines = |texts: &[String]| -> Vec<String> {
             let mut lines: Vec<String> = Vec::new();
             for line in texts.iter().map(|text| text::line(text)) {
@@ -270,4 +271,4 @@ fn to_the_second(date: DateTime<FixedOffset>) -> DateTime<FixedOffset> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

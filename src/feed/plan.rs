@@ -5,7 +5,6 @@
 //! hold and of the one before them: who edits an old issue gives new names to its document and to those after it, and a reader
 //! that walks back from the newest stops at the first name it knows, having seen every change.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -15,7 +14,7 @@ use crate::issue::Revision;
 use crate::types::{IssueId, hex};
 
 /// What a feed is planned from, before any content is read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Line {
     /// The issue.
     pub issue: IssueId,
@@ -23,6 +22,14 @@ pub struct Line {
     pub hash: String,
     /// [`Revision::feed_size`] of its newest revision.
     pub size: usize,
+}
+
+impl Line {
+    /// The line of a revision, should it be the newest.
+    #[must_use]
+    pub fn of(revision: &Revision) -> Self {
+        Self { issue: revision.issue.clone(), hash: revision.feed_hash(), size: revision.feed_size() }
+    }
 }
 
 /// How large a document may be.
@@ -87,20 +94,10 @@ impl Plan {
         self.archived.len()
     }
 
-    /// The issues of a document, oldest first; `None` when there is no such document.
+    /// The lines of a document, oldest first; `None` when there is no such document.
     #[must_use]
-    pub fn issues(&self, document: Document) -> Option<Vec<IssueId>> {
-        let lines = self.lines.get(self.range(document)?)?;
-        Some(lines.iter().map(|line| line.issue.clone()).collect())
-    }
-
-    /// Whether these revisions are the issues of a document as they were planned. They are read later, and may have changed.
-    #[must_use]
-    pub fn shows(&self, document: Document, revisions: &[Revision]) -> bool {
-        let Some(lines) = self.range(document).and_then(|range| self.lines.get(range)) else { return false };
-        let planned: HashMap<_, _> = lines.iter().map(|line| (&line.issue, line.hash.as_str())).collect();
-        let as_planned = |revision: &Revision| planned.get(&revision.issue) == Some(&revision.feed_hash().as_str());
-        planned.len() == revisions.len() && revisions.iter().all(as_planned)
+    pub fn lines(&self, document: Document) -> Option<&[Line]> {
+        self.lines.get(self.range(document)?)
     }
 
     fn range(&self, document: Document) -> Option<Range<usize>> {
@@ -120,7 +117,7 @@ impl Plan {
     /// Changes when anything of the document changes, besides what `about` says: its issues, what they show, its neighbours.
     #[must_use]
     pub fn version(&self, document: Document) -> Option<String> {
-        let lines = self.lines.get(self.range(document)?)?;
+        let lines = self.lines(document)?;
         let before = self.archived.last().map(|archived| archived.version.as_bytes());
         Some(match document {
             Document::Current => short(&hash(before.unwrap_or_default(), lines)),
@@ -207,7 +204,7 @@ mod tests {
     }
 
     fn issues(plan: &Plan, document: Document) -> Option<Vec<String>> {
-        Some(plan.issues(document)?.iter().map(ToString::to_string).collect())
+        Some(plan.lines(document)?.iter().map(|line| line.issue.to_string()).collect())
     }
 
     fn folders(plan: &Plan) -> Vec<String> {

@@ -45,7 +45,7 @@ pub fn write(feed: &Feed) -> Vec<u8> {
             link: feed.home.clone(),
             ..Image::default()
         }),
-        items: feed.entries.iter().map(item).collect(),
+        items: feed.entries.iter().map(|entry| item(entry)).collect(),
         extensions: map(extensions),
         namespaces: namespaces.into_iter().map(|(prefix, uri)| (prefix.to_owned(), uri.to_owned())).collect(),
         ..Channel::default()

@@ -223,6 +223,9 @@ impl<'a> Work<'a> {
         let nowhere = self.left().filter(|known| !self.documents.contains_key(known.path.as_str()));
         let gone: Vec<(&Known, &[u8])> =
             nowhere.filter_map(|known| Some((known, *earlier.get(&known.issue)?))).collect();
+        if gone.is_empty() {
+            return;
+        }
         let open: Vec<_> =
             self.open.iter().filter_map(|(path, id)| Some((*path, *id, *texts.now.get(path)?))).collect();
         let old = gone.iter().map(|(known, text)| Text::new(&known.path, text)).collect::<Vec<_>>();

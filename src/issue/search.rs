@@ -41,9 +41,10 @@ fn plain(text: &str) -> String {
 
 /// The folded words of some texts, each once.
 fn line<'a>(texts: impl Iterator<Item = &'a str>) -> String {
-    let mut seen = HashSet::new();
+    let (mut tokens, mut seen) = (HashSet::new(), HashSet::new());
     let mut line = " ".to_owned();
-    for token in texts.flat_map(str::split_whitespace).filter(|token| !is_link(token)) {
+    let all = texts.flat_map(str::split_whitespace);
+    for token in all.filter(|token| tokens.insert(*token)).filter(|token| !is_link(token)) {
         for word in forms(&plain(token)) {
             if line.len() + word.len() < LARGEST && seen.insert(word.clone()) {
                 line.push_str(&word);

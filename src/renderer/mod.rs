@@ -12,6 +12,7 @@ mod html;
 mod lines;
 pub mod mails;
 mod markdown;
+mod narrow;
 pub mod pages;
 mod raw;
 mod remains;
@@ -33,10 +34,10 @@ use url::Url;
 
 use crate::issue::{Content, Issue, Markup};
 use markdown::Markdown;
-use sanitise::{Assets, Audience};
+use sanitise::{Assets, Clean};
 
 /// Changes whenever the same Markdown would render differently, so that the watcher renders everything again.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// About two sentences: what a feed reader shows in its list and a mail program beside the subject.
 const SUMMARY: usize = 300;
@@ -79,12 +80,11 @@ fn content(issue: &Issue, links: &Links, html: &str, markdown: &Markdown<'_>) ->
     if let Some(image) = &issue.image {
         sanitise::note(urls::image(image, links).and_then(|target| target.file), &assets);
     }
-    // Character references bring back what was taken out of the source, so each result is cleaned as well.
-    let cleaned = |audience| without_slots(&sanitise::clean(&html, audience, links, &assets));
+    let Clean { web, feed, mail } = sanitise::clean(&html, links, &assets);
     Content {
-        web: finish::finish(&cleaned(Audience::Web)),
-        feed: cleaned(Audience::Feed),
-        mail: cleaned(Audience::Mail),
+        web: finish::finish(&web),
+        feed,
+        mail,
         text: without_slots(&text::write(markdown, links)),
         summary: without_slots(&issue.summary.as_deref().map_or_else(|| first_words(markdown), editors_words)),
         assets: std::mem::take(&mut *assets.lock().unwrap_or_else(std::sync::PoisonError::into_inner)),
@@ -109,7 +109,12 @@ fn without_slots(text: &str) -> String {
     let forbidden = |c: char| {
         matches!(c, '\u{E000}' | '\u{E001}' | '\u{FFFE}' | '\u{FFFF}') || (c.is_control() && c != '\n' && c != '\t')
     };
-    text.replace(forbidden, "")
+    // Each of them has one of these bytes; most texts have none, and bytes are looked through faster than characters.
+    let suspect = |byte: u8| match byte {
+        b'\n' | b'\t' => false,
+        byte => byte < b' ' || matches!(byte, 0x7F | 0xC2 | 0xEE | 0xEF),
+    };
+    if text.bytes().any(suspect) { text.replace(forbidden, "") } else { text.to_owned() }
 }
 
 fn one_line(text: &str) -> String {

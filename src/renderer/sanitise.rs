@@ -1,7 +1,8 @@
-//! Allow-lists for feed, mail and web. Never svg, math, script, style, forms or frames.
+//! Allow-lists for web, feed and mail. Never svg, math, script, style, forms or frames.
 //!
 //! This is the security boundary: whatever the Markdown or the HTML in it says, what leaves here is harmless,
-//! and every URL in it is absolute. It also notes which files of the source the HTML shows.
+//! and every URL in it is absolute. It also notes which files of the source the HTML shows. HTML is parsed once, for the web, whose
+//! list is the widest; [`narrow`] makes the others of what came out.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -9,20 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ammonia::Builder;
 
-use super::{Links, finish, guard, urls};
+use super::narrow::{Audience, narrow};
+use super::{Links, finish, guard, urls, without_slots};
 
-/// Who reads the HTML.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Audience {
-    /// Our own pages.
-    Web,
-    /// Feed readers, which sanitise again and know no style sheet.
-    Feed,
-    /// Mail programs, which know the HTML of 1999 and little of what came after.
-    Mail,
-}
-
-const TAGS: &[&str] = &[
+pub(super) const TAGS: &[&str] = &[
     "a",
     "abbr",
     "b",
@@ -82,7 +73,7 @@ const TAGS: &[&str] = &[
 ];
 
 /// What a mail program shows wrongly or not at all; the content stays.
-const NOT_IN_MAIL: &[&str] = &["details", "section", "summary"];
+pub(super) const NOT_IN_MAIL: &[&str] = &["details", "section", "summary"];
 
 /// Elements whose content goes with them. Their text is code, or a fallback for code.
 pub(super) const WITH_CONTENT: &[&str] = &[
@@ -90,7 +81,7 @@ pub(super) const WITH_CONTENT: &[&str] = &[
     "textarea", "select", "title",
 ];
 
-const ATTRIBUTES: &[(&str, &[&str])] = &[
+pub(super) const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("a", &["href"]),
     ("abbr", &["title"]),
     ("details", &["open"]),
@@ -101,8 +92,11 @@ const ATTRIBUTES: &[(&str, &[&str])] = &[
     ("time", &["datetime"]),
 ];
 
+/// What every element may have.
+pub(super) const GENERIC: &[&str] = &["lang", "dir"];
+
 /// Presentational, but all that is left where `style` and style sheets are not to be had.
-const ALIGNED: &[&str] = &["div", "h1", "h2", "h3", "h4", "h5", "h6", "p", "td", "th", "tr"];
+pub(super) const ALIGNED: &[&str] = &["div", "h1", "h2", "h3", "h4", "h5", "h6", "p", "td", "th", "tr"];
 
 /// The classes that our own Markdown writer sets and our style sheet knows.
 const CLASSES: &[(&str, &[&str])] = &[
@@ -142,32 +136,39 @@ pub(super) fn in_pieces(html: String) -> String {
     out
 }
 
-/// Cleans a fragment for an audience and notes the files it shows.
-pub(super) fn clean(html: &str, audience: Audience, links: &Links, assets: &Assets) -> String {
+/// One fragment as each audience gets it.
+pub(super) struct Clean {
+    pub web: String,
+    pub feed: String,
+    pub mail: String,
+}
+
+/// Cleans a fragment and notes the files it shows.
+pub(super) fn clean(html: &str, links: &Links, assets: &Assets) -> Clean {
+    // Character references bring back what was taken out of the source, so the result is cleaned as well.
+    let web = without_slots(&parsed(html, links, assets));
+    let narrowed = |audience| guard::html(narrow(&web, audience, links));
+    Clean { feed: narrowed(Audience::Feed), mail: narrowed(Audience::Mail), web: guard::html(web) }
+}
+
+/// What a parser makes of a fragment and our own pages may have of it.
+pub(super) fn parsed(html: &str, links: &Links, assets: &Assets) -> String {
+    let mut attributes: HashMap<&str, HashSet<&str>> =
+        ATTRIBUTES.iter().map(|(tag, names)| (*tag, names.iter().copied().collect())).collect();
+    attributes.entry("code").or_default().insert("class");
     let mut builder = Builder::empty();
-    let mail = audience == Audience::Mail;
     builder
-        .tags(TAGS.iter().copied().chain(NOT_IN_MAIL.iter().copied().filter(|_| !mail)).collect())
+        .tags(TAGS.iter().chain(NOT_IN_MAIL).copied().collect())
         .clean_content_tags(WITH_CONTENT.iter().copied().collect())
-        .tag_attributes(ATTRIBUTES.iter().map(|(tag, names)| (*tag, names.iter().copied().collect())).collect())
+        .tag_attributes(attributes)
         .tag_attribute_values(alignments())
-        .generic_attributes(HashSet::from(["lang", "dir"]))
+        .generic_attributes(GENERIC.iter().copied().chain(["id"]).collect())
         .url_schemes(urls::LINK_SCHEMES.iter().copied().chain([urls::DOCUMENT.trim_end_matches(':')]).collect())
-        .link_rel(None)
-        .attribute_filter(filter(audience, links, assets));
-    if mail {
-        // The renderer of a mail makes anchors of those that are linked to, and drops the others.
-        builder.add_generic_attributes(["id"]);
-    }
-    if audience == Audience::Web {
-        builder
-            .add_generic_attributes(["id"])
-            .add_tag_attributes("code", ["class"])
-            .link_rel(Some("noopener noreferrer"))
-            .allowed_classes(CLASSES.iter().map(|(tag, names)| (*tag, names.iter().copied().collect())).collect())
-            .set_tag_attribute_value("img", "loading", "lazy");
-    }
-    guard::html(builder.clean(html).to_string())
+        .link_rel(Some("noopener noreferrer"))
+        .allowed_classes(CLASSES.iter().map(|(tag, names)| (*tag, names.iter().copied().collect())).collect())
+        .set_tag_attribute_value("img", "loading", "lazy")
+        .attribute_filter(filter(links, assets));
+    builder.clean(html).to_string()
 }
 
 fn alignments() -> HashMap<&'static str, HashMap<&'static str, HashSet<&'static str>>> {
@@ -177,13 +178,13 @@ fn alignments() -> HashMap<&'static str, HashMap<&'static str, HashSet<&'static 
 
 type Filter = Box<dyn for<'u> Fn(&str, &str, &'u str) -> Option<Cow<'u, str>> + Send + Sync>;
 
-fn filter(audience: Audience, links: &Links, assets: &Assets) -> Filter {
+fn filter(links: &Links, assets: &Assets) -> Filter {
     let (links, assets) = (links.clone(), assets.clone());
     Box::new(move |element, attribute, value| match (element, attribute) {
         (_, "href") => {
             let target = urls::link(value, &links)?;
             note(target.file, &assets);
-            Some(Cow::Owned(if audience == Audience::Web { within_page(target.url, &links) } else { target.url }))
+            Some(Cow::Owned(within_page(target.url, &links)))
         }
         (_, "src") => {
             let target = urls::image(value, &links)?;
@@ -217,8 +218,8 @@ mod tests {
     use super::super::fixture::links;
     use super::*;
 
-    fn cleaned(html: &str, audience: Audience) -> String {
-        clean(html, audience, &links(), &Assets::default())
+    fn cleaned(html: &str) -> Clean {
+        clean(html, &links(), &Assets::default())
     }
 
     #[test]
@@ -237,12 +238,10 @@ mod tests {
             ("a<!-- b -->c", "ac"),
             ("<noscript><p title='</noscript><img alt=y onerror=alert(1)>'></noscript>x", "<img alt=\"y\">'&gt;x"),
         ] {
-            let web = cleaned(html, Audience::Web)
-                .replace(" rel=\"noopener noreferrer\"", "")
-                .replace(" loading=\"lazy\"", "");
-            assert_eq!(web, left, "{html}");
-            for audience in [Audience::Feed, Audience::Mail] {
-                assert_eq!(cleaned(html, audience), left, "{audience:?} {html}");
+            let Clean { web, feed, mail } = cleaned(html);
+            let web = web.replace(" rel=\"noopener noreferrer\"", "").replace(" loading=\"lazy\"", "");
+            for part in [web, feed, mail] {
+                assert_eq!(part, left, "{html}");
             }
         }
     }
@@ -252,7 +251,7 @@ mod tests {
         let html = format!("<p>{}</p><p title=\"{}\">x</p>", "a&amp;; ".repeat(2_000), "&lt;".repeat(400));
         let pieces = in_pieces(html.clone());
         assert_eq!(pieces.matches("<!---->").count(), 8);
-        assert_eq!(cleaned(&pieces, Audience::Web), cleaned(&html, Audience::Web));
+        assert_eq!(cleaned(&pieces).web, cleaned(&html).web);
         assert_eq!(in_pieces("a;b&amp;".into()), "a;b&amp;");
     }
 
@@ -261,30 +260,31 @@ mod tests {
         let html = "<a id=x href='#a'>l</a><img src=a.png><details><summary>s</summary>d</details>";
         let files = "https://news.example.org/files/2026/03/a.png";
         let issue = "https://news.example.org/2026/march/#a";
+        let Clean { web, feed, mail } = cleaned(html);
         assert_eq!(
-            cleaned(html, Audience::Web),
+            web,
             format!(
                 "<a id=\"x\" href=\"#a\" rel=\"noopener noreferrer\">l</a><img src=\"{files}\" loading=\"lazy\"><details><summary>s</summary>d</details>"
             )
         );
         assert_eq!(
-            cleaned(html, Audience::Feed),
+            feed,
             format!("<a href=\"{issue}\">l</a><img src=\"{files}\"><details><summary>s</summary>d</details>")
         );
-        assert_eq!(cleaned(html, Audience::Mail), format!("<a id=\"x\" href=\"{issue}\">l</a><img src=\"{files}\">sd"));
+        assert_eq!(mail, format!("<a id=\"x\" href=\"{issue}\">l</a><img src=\"{files}\">sd"));
     }
 
     #[test]
     fn files_are_noted_once_and_in_order() {
         let assets = Assets::default();
-        clean("<img src=b.png><a href=a.pdf>a</a><img src=b.png><a href='#x'>x</a>", Audience::Feed, &links(), &assets);
+        clean("<img src=b.png><a href=a.pdf>a</a><img src=b.png><a href='#x'>x</a>", &links(), &assets);
         assert_eq!(*assets.lock().unwrap(), ["2026/03/b.png", "2026/03/a.pdf"]);
     }
 
     #[test]
     fn sizes_and_ids_are_plain() {
         assert_eq!(
-            cleaned("<img alt=a width='100%' height='9999999'><p id='a b'>x</p>", Audience::Web),
+            cleaned("<img alt=a width='100%' height='9999999'><p id='a b'>x</p>").web,
             "<img alt=\"a\" width=\"100%\" loading=\"lazy\"><p>x</p>"
         );
     }

@@ -35,6 +35,9 @@ impl Store {
 
     /// The newest revisions of these issues, as far as they are published, newest date first.
     pub async fn revisions(&self, newsletter: &NewsletterId, issues: &[IssueId]) -> Result<Vec<Revision>, StoreError> {
+        if issues.is_empty() {
+            return Ok(Vec::new());
+        }
         // The sum keeps SQLite from going through all issues in the order of their dates to find these.
         let sql = concat!(
             "SELECT ",

@@ -75,6 +75,8 @@ pub struct Publication {
     pub withdrawn: Vec<IssueId>,
     /// Replaces all holds of the newsletter.
     pub holds: Vec<Finding>,
+    /// When the next document is due that is dated in the future.
+    pub next_at: Option<DateTime<Utc>>,
 }
 
 /// An issue to write. `revision.number` says which: an existing number is overwritten (moved or rendered again), the next one is appended.

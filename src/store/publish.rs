@@ -44,7 +44,7 @@ impl Store {
         written
     }
 
-    /// Notes that a look at the source is done and when the next document is due that is dated in the future, or why the look
+    /// Notes that a look at the source is done that led to no [`Store::publish`] and when the next document is due that is dated in the future, or why the look
     /// failed. Before the first reading there is nothing to note it on, and nothing is written.
     pub async fn note_look(
         &self,
@@ -64,12 +64,12 @@ impl Store {
 }
 
 async fn publish(tx: &mut Tx, publication: &Publication) -> Result<(), Fault> {
-    let Publication { newsletter, now, commit, fingerprint, issues, withdrawn, holds } = publication;
+    let Publication { newsletter, now, commit, fingerprint, issues, withdrawn, holds, next_at } = publication;
     // The source row first: two watchers of one newsletter queue here.
-    let sql = "INSERT INTO source (newsletter, commit_id, fingerprint, baseline_at, read_at, changed_at) \
-         VALUES ($1, $2, $3, $4, $4, $4) ON CONFLICT (newsletter) DO UPDATE SET commit_id = excluded.commit_id, \
-         fingerprint = excluded.fingerprint, read_at = excluded.read_at, error = NULL";
-    tx.execute(sql, args![newsletter, commit, fingerprint, *now]).await?;
+    let sql = "INSERT INTO source (newsletter, commit_id, fingerprint, baseline_at, read_at, changed_at, next_at) \
+         VALUES ($1, $2, $3, $4, $4, $4, $5) ON CONFLICT (newsletter) DO UPDATE SET commit_id = excluded.commit_id, \
+         fingerprint = excluded.fingerprint, read_at = excluded.read_at, next_at = excluded.next_at, error = NULL";
+    tx.execute(sql, args![newsletter, commit, fingerprint, *now, *next_at]).await?;
     let mut visible = false;
     for issue in issues {
         visible |= write_issue(tx, issue, *now).await?;
@@ -118,9 +118,8 @@ async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>
     write_facets(tx, new).await?;
     write_words(tx, new).await?;
     // Where a document was found is no concern of readers.
-    let shown =
-        |r: &Revision| Revision { path: String::new(), commit: String::new(), blob: String::new(), ..r.clone() };
-    Ok(before.is_none_or(|old| shown(&old) != shown(new)))
+    let found = |old| Revision { path: new.path.clone(), commit: new.commit.clone(), blob: new.blob.clone(), ..old };
+    Ok(before.is_none_or(|old| found(old) != *new))
 }
 
 async fn write_facets(tx: &mut Tx, new: &Revision) -> Result<(), Fault> {

@@ -153,6 +153,9 @@ fn ascii(name: &str) -> (String, bool) {
 
 /// A text in lower case and without accents: what people mean when they type it.
 pub(crate) fn folded(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
     let mut folded = String::with_capacity(text.len());
     for c in text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase) {
         match plain(c) {

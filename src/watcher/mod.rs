@@ -212,7 +212,7 @@ impl Watcher {
             self.store.publish_part(&newsletter, &part, now).await?;
             ahead += part.len();
         }
-        let (publication, left_out, wake_at) = rendering.await.map_err(|_| WatchError::CutOff)?;
+        let (publication, left_out) = rendering.await.map_err(|_| WatchError::CutOff)?;
         let held = self.store.holds(&self.newsletter.id).await?;
         let news = first || ahead > 0 || !publication.issues.is_empty() || !publication.withdrawn.is_empty();
         let tick = Tick {
@@ -221,10 +221,12 @@ impl Watcher {
             held: publication.holds.iter().filter(|finding| !held.contains(finding)).cloned().collect(),
             left_out,
         };
+        let wake_at = publication.next_at;
         if news || held != publication.holds {
             self.store.publish(&publication).await?;
+        } else {
+            self.store.note_look(&self.newsletter.id, now, Ok(wake_at)).await?;
         }
-        self.store.note_look(&self.newsletter.id, now, Ok(wake_at)).await?;
         self.last = Some(Look { documents, commit, refused, wake_at });
         Ok(tick)
     }

@@ -61,17 +61,14 @@ pub(super) fn fingerprint(newsletter: &Newsletter, base: &Url, built: Option<&st
 }
 
 impl Reading {
-    /// The publication, what readers of it miss, and when to look again for a document dated in the future.
+    /// The publication, and what readers of it miss.
     ///
     /// Of a large reading, issues are given to `ahead` in parts of [`PART`], so that no more are held in memory: those that may be
     /// published before the rest, because they are known, or because it is the first reading. New ones stay together, or a
     /// crash between would make the last few of a bulk change look like news. When `ahead` says no, the rest is not rendered.
-    pub fn publication(
-        mut self,
-        ahead: impl FnMut(Vec<PublishedIssue>) -> bool,
-    ) -> (Publication, Vec<Finding>, Option<DateTime<Utc>>) {
+    pub fn publication(mut self, ahead: impl FnMut(Vec<PublishedIssue>) -> bool) -> (Publication, Vec<Finding>) {
         let mut holds = std::mem::take(&mut self.snapshot.refused);
-        let (mut parsed, wake_at) = self.parse(&mut holds);
+        let (mut parsed, next_at) = self.parse(&mut holds);
         let warnings = check(&mut parsed, &mut holds);
         let known: Vec<_> = self.known.iter().map(identity_of).collect();
         let ids: Vec<_> =
@@ -93,8 +90,9 @@ impl Reading {
             issues,
             withdrawn: matching.gone,
             holds,
+            next_at,
         };
-        (publication, warnings, wake_at)
+        (publication, warnings)
     }
 
     /// Parses what was read. Drafts, documents that are no issues, and those whose date has not come are as if they were not there.

@@ -1,5 +1,6 @@
 //! The feeds: written when something changed, and served from memory until the next change.
 
+mod entries;
 mod lists;
 mod served;
 mod shelf;
@@ -22,6 +23,7 @@ use tokio::time::Instant;
 
 use super::Web;
 use super::clients::{self, Clients, Peer};
+use super::coding::Coding;
 use super::error::Error;
 use super::pages;
 use crate::config::{Config, Newsletter};
@@ -65,7 +67,8 @@ pub(super) async fn feed(State(web): State<Web>, mut request: Request<Body>) -> 
     let fresh = request.extensions().get::<Fresh>().is_some();
     let known = if fresh { shelf.fresh(&web, newsletter).await } else { shelf.known(&web, newsletter).await };
     let known = known?.ok_or(Error::NotReadYet)?;
-    match shelf.find(&web, newsletter, &known, &target).await? {
+    let coding = Coding::choose(request.headers());
+    match shelf.find(&web, newsletter, &known, &target, coding).await? {
         Found::Document(kept) if fresh && !kept.is_as_of(&known) => Err(Error::NotReadYet),
         Found::Document(kept) => {
             let response = kept.served.answer(request.headers(), &freshness(&web, &known, &kept)).await;

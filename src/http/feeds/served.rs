@@ -65,9 +65,9 @@ const EXPOSED: HeaderValue = HeaderValue::from_static("ETag, Link, Retry-After")
 const DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 impl Served {
-    /// Writes a document. Takes milliseconds of processor time: not for a thread that serves.
-    pub(super) fn write(feed: &Feed, format: Format) -> Self {
-        let bytes = Coded::new(feed.write(format));
+    /// Writes a document for somebody who takes `coding`. Takes milliseconds of processor time: not for a thread that serves.
+    pub(super) fn write(feed: &Feed, format: Format, coding: Coding) -> Self {
+        let bytes = Coded::new(feed.write(format)).with(coding);
         let page = match format {
             Format::Rss | Format::Atom => "application/xml; charset=utf-8",
             Format::Json => "application/json",

@@ -10,6 +10,7 @@ use axum::http::HeaderValue;
 use tokio::task::JoinError;
 use tokio::time::Instant;
 
+use super::entries::Entries;
 use super::served::{Freshness, Served, last_modified};
 use super::target::{Name, Target};
 use super::{about, base_of};
@@ -17,6 +18,7 @@ use crate::config::Newsletter;
 use crate::feed::plan::{Document, Plan};
 use crate::feed::{About, Feed};
 use crate::http::Web;
+use crate::http::coding::Coding;
 use crate::store::{SourceState, StoreError};
 use crate::types::FacetId;
 
@@ -42,6 +44,7 @@ pub(super) struct Shelf {
     plan: Mutex<Option<(u64, Arc<Plan>)>>,
     /// The last one that was read: after a change, readers ask for the same document in the other formats.
     material: Mutex<Option<Material>>,
+    entries: Entries,
     documents: RwLock<HashMap<Target, Arc<Kept>>>,
     uses: AtomicU64,
 }
@@ -163,20 +166,22 @@ impl Shelf {
         Some((known, kept))
     }
 
-    /// The document of a path, written anew where it must be. While the database is away, the one we have.
+    /// The document of a path, written anew, for somebody who takes `coding`, where it must be. While the database is away, the one
+    /// we have.
     pub(super) async fn find(
         &self,
         web: &Web,
         newsletter: &Newsletter,
         known: &Known,
         target: &Target,
+        coding: Coding,
     ) -> Result<Found, StoreError> {
         let kept = self.kept(target);
         if let Some(kept) = kept.as_ref().filter(|kept| kept.is_as_of(known)) {
             return Ok(Found::Document(Arc::clone(kept)));
         }
         let _writing = self.writing.lock().await;
-        match self.refreshed(web, newsletter, known, target).await {
+        match self.refreshed(web, newsletter, known, target, coding).await {
             Err(error) => {
                 let kept = kept.ok_or(error)?;
                 tracing::warn!(newsletter = %newsletter.id, "the database does not answer: serving a feed as it was");
@@ -192,6 +197,7 @@ impl Shelf {
         newsletter: &Newsletter,
         known: &Known,
         target: &Target,
+        coding: Coding,
     ) -> Result<Found, StoreError> {
         let kept = self.kept(target);
         if let Some(kept) = kept.as_ref().filter(|kept| kept.is_as_of(known)) {
@@ -199,7 +205,10 @@ impl Shelf {
         }
         let read = self.material.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some(material) = read.filter(|read| read.is_of(target, known.stamp)) {
-            return Ok(Found::Document(self.write(target, &material).await?));
+            let (feed, format) = (Arc::clone(&material.feed), target.format);
+            let write = move || Served::write(&feed, format, coding);
+            let served = tokio::task::spawn_blocking(write).await.map_err(stopping)?;
+            return Ok(Found::Document(self.keep(target, &material, served)));
         }
         let Some(about) = about(web, newsletter, known.state(), target.facet.as_ref()).await? else {
             return Ok(Found::Nothing);
@@ -210,22 +219,31 @@ impl Shelf {
                 Ok(document) => document,
                 Err(other) => return Ok(other),
             };
-            let (Some(issues), Some(version)) = (plan.issues(document), plan.version(document)) else {
+            let (Some(lines), Some(version)) = (plan.lines(document), plan.version(document)) else {
                 return Ok(Found::Nothing);
             };
             if let Some(kept) = kept.as_ref().filter(|kept| kept.version == version) {
                 kept.stamp.store(known.stamp, Ordering::Release);
                 return Ok(Found::Document(Arc::clone(kept)));
             }
-            let revisions = web.store().revisions(&newsletter.id, &issues).await?;
-            if plan.shows(document, &revisions) {
-                let (base, chain) = (base(&about, &plan, document), plan.chain(&about.home, document));
-                let assemble = move || Arc::new(Feed::assemble(&about, &base, chain, &revisions));
-                let feed = tokio::task::spawn_blocking(assemble).await.map_err(stopping)?;
+            let mut entries = self.entries.of(lines);
+            let revisions = web.store().revisions(&newsletter.id, &entries.missing()).await?;
+            let (about, base, format) = (about.clone(), base(&about, &plan, document), target.format);
+            let chain = plan.chain(&about.home, document);
+            let write = move || {
+                let feed = Feed::assemble(&about, &base, chain, entries.complete(&revisions, &about)?);
+                let served = Served::write(&feed, format, coding);
+                Some((entries, Arc::new(feed), served))
+            };
+            if let Some((entries, feed, served)) = tokio::task::spawn_blocking(write).await.map_err(stopping)? {
+                if document == Document::Current {
+                    self.entries.keep(entries);
+                }
                 let (facet, name) = (target.facet.clone(), target.name.clone());
                 let material = Material { facet, name, stamp: known.stamp, version, feed };
-                *self.material.lock().unwrap_or_else(PoisonError::into_inner) = Some(material.clone());
-                return Ok(Found::Document(self.write(target, &material).await?));
+                let kept = self.keep(target, &material, served);
+                *self.material.lock().unwrap_or_else(PoisonError::into_inner) = Some(material);
+                return Ok(Found::Document(kept));
             }
             // Something was published between the two questions: plan again.
             *self.plan.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -255,21 +273,6 @@ impl Shelf {
         Ok(plan)
     }
 
-    async fn write(&self, target: &Target, material: &Material) -> Result<Arc<Kept>, StoreError> {
-        let (format, feed) = (target.format, Arc::clone(&material.feed));
-        let served = tokio::task::spawn_blocking(move || Served::write(&feed, format)).await.map_err(stopping)?;
-        let for_ever = matches!(target.name, Name::Archived { .. });
-        let kept = Arc::new(Kept {
-            served,
-            archived: for_ever.then(|| Freshness::for_ever(material.feed.updated)),
-            version: material.version.clone(),
-            stamp: AtomicU64::new(material.stamp),
-            used: AtomicU64::new(self.uses.fetch_add(1, Ordering::Relaxed)),
-        });
-        self.keep(target, &kept);
-        Ok(kept)
-    }
-
     fn kept(&self, target: &Target) -> Option<Arc<Kept>> {
         let documents = self.documents.read().unwrap_or_else(PoisonError::into_inner);
         let kept = documents.get(target)?;
@@ -278,7 +281,20 @@ impl Shelf {
     }
 
     /// Puts a document on the shelf, and takes those away that were used longest ago where room is short.
-    fn keep(&self, target: &Target, kept: &Arc<Kept>) {
+    fn keep(&self, target: &Target, material: &Material, served: Served) -> Arc<Kept> {
+        let for_ever = matches!(target.name, Name::Archived { .. });
+        let kept = Arc::new(Kept {
+            served,
+            archived: for_ever.then(|| Freshness::for_ever(material.feed.updated)),
+            version: material.version.clone(),
+            stamp: AtomicU64::new(material.stamp),
+            used: AtomicU64::new(self.uses.fetch_add(1, Ordering::Relaxed)),
+        });
+        self.put(target, &kept);
+        kept
+    }
+
+    fn put(&self, target: &Target, kept: &Arc<Kept>) {
         let mut documents = self.documents.write().unwrap_or_else(PoisonError::into_inner);
         documents.insert(target.clone(), Arc::clone(kept));
         let mut held: usize = documents.values().map(|kept| kept.served.size()).sum();

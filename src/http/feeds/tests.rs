@@ -6,6 +6,7 @@ use super::served::Served;
 use super::*;
 use crate::feed::plan::{Document, Limits, Plan};
 use crate::feed::{Feed, Format};
+use crate::http::coding::Coding;
 
 const TYPES: [(Format, &str, &str); 3] = [
     (Format::Atom, "application/atom+xml; charset=utf-8", "application/xml; charset=utf-8"),
@@ -31,7 +32,8 @@ fn about() -> About {
 
 fn served(format: Format) -> Served {
     let plan = Plan::new(&about(), vec![], Limits { entries: 20, bytes: 1000 });
-    Served::write(&Feed::assemble(&about(), &about().home, plan.chain("/", Document::Current), &[]), format)
+    let feed = Feed::assemble(&about(), &about().home, plan.chain("/", Document::Current), vec![]);
+    Served::write(&feed, format, Coding::Identity)
 }
 
 async fn asked(served: &Served, request: &[(HeaderName, &str)]) -> Response<Bytes> {

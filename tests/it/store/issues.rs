@@ -60,6 +60,7 @@ fn publication(w: &World, at: DateTime<Utc>, issues: Vec<PublishedIssue>) -> Pub
         issues,
         withdrawn: Vec::new(),
         holds: Vec::new(),
+        next_at: None,
     }
 }
 
@@ -285,4 +286,10 @@ async fn a_failed_look_is_noted_and_a_good_one_clears_it(w: World) {
     w.store.note_look(&w.newsletter, start + Duration::hours(2), Ok(None)).await.unwrap();
     let state = w.store.source_state(&w.newsletter).await.unwrap().unwrap();
     assert_eq!((state.error, state.read_at), (None, start + Duration::hours(2)));
+    let next_at = Some(start + Duration::days(1));
+    w.store.note_look(&w.newsletter, start, Err("no such directory")).await.unwrap();
+    let looked = Publication { next_at, ..publication(&w, start + Duration::hours(3), vec![]) };
+    w.store.publish(&looked).await.unwrap();
+    let state = w.store.source_state(&w.newsletter).await.unwrap().unwrap();
+    assert_eq!((state.error, state.read_at, state.next_at), (None, start + Duration::hours(3), next_at));
 }
