@@ -29,6 +29,10 @@ use clap::{Parser, Subcommand};
 
 use crate::config::Config;
 
+/// After so many turns of tasks a busy thread looks for events of sockets. tokio's 61 are for turns of microseconds: signatures take a third of a
+/// millisecond, and replies of the relay would lie there for twenty.
+const EVENTS: u32 = 8;
+
 /// Turns a git repository of Markdown issues into feeds and mail.
 ///
 /// Editors commit an issue; feed readers see it at once; confirmed subscribers get it as a digest on
@@ -106,7 +110,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().event_interval(EVENTS).build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: the runtime cannot be started: {error}");

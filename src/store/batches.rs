@@ -162,8 +162,8 @@ impl Store {
         after: Option<SubscriberId>,
         limit: usize,
     ) -> Result<Vec<Pending>, StoreError> {
-        // A count, and not NOT EXISTS: PostgreSQL would sort all deliveries of the bucket for each page. And no join with the mailing: it would sort
-        // the rest of the batch for each page.
+        // Counts and selections of one row, and no joins: PostgreSQL would sort all deliveries of the bucket for each page, or the rest of the batch,
+        // or go through all subscriptions of the bucket for each person.
         // The audiences: who was a member at the cut, who got the mailing that is corrected, and the one person in the range of a confirmation's only batch.
         let sql = "SELECT newsletter, cadence, kind, cut, request, corrects FROM mailing WHERE mailing_id = $1";
         let Some(mailing) = self.pool.fetch_optional(sql, args![lease.mailing]).await? else { return Ok(Vec::new()) };
@@ -176,10 +176,11 @@ impl Store {
                     mailing.int("cut")?
                 ]);
                 "SELECT p.subscriber_id, COALESCE(s.address, '') AS address, \
-                 COALESCE(c.fields, '{}') AS fields, c.state, x.reason FROM membership p \
+                 COALESCE((SELECT c.fields FROM subscription c WHERE c.bucket = $1 AND c.subscriber_id = p.subscriber_id \
+                 AND c.newsletter = $6 AND c.cadence = $7), '{}') AS fields, \
+                 (SELECT c.state FROM subscription c WHERE c.bucket = $1 AND c.subscriber_id = p.subscriber_id \
+                 AND c.newsletter = $6 AND c.cadence = $7) AS state, x.reason FROM membership p \
                  JOIN subscriber s ON s.bucket = $1 AND s.subscriber_id = p.subscriber_id \
-                 LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = s.subscriber_id \
-                 AND c.newsletter = $6 AND c.cadence = $7 \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
                  WHERE p.bucket = $1 AND p.newsletter = $6 AND p.cadence = $7 AND p.joined_after < $8 AND $8 <= p.left_after \
                  AND p.subscriber_id >= $3 AND p.subscriber_id <= $4 \
@@ -193,10 +194,11 @@ impl Store {
                     mailing.text("corrects")?.as_str()
                 ]);
                 "SELECT s.subscriber_id, COALESCE(s.address, '') AS address, \
-                 COALESCE(c.fields, '{}') AS fields, c.state, x.reason FROM delivery o \
+                 COALESCE((SELECT c.fields FROM subscription c WHERE c.bucket = $1 AND c.subscriber_id = o.subscriber_id \
+                 AND c.newsletter = $6 AND c.cadence = $7), '{}') AS fields, \
+                 (SELECT c.state FROM subscription c WHERE c.bucket = $1 AND c.subscriber_id = o.subscriber_id \
+                 AND c.newsletter = $6 AND c.cadence = $7) AS state, x.reason FROM delivery o \
                  JOIN subscriber s ON s.bucket = $1 AND s.subscriber_id = o.subscriber_id \
-                 LEFT JOIN subscription c ON c.bucket = $1 AND c.subscriber_id = s.subscriber_id \
-                 AND c.newsletter = $6 AND c.cadence = $7 \
                  LEFT JOIN suppression x ON x.bucket = $1 AND x.address_key = s.address_key \
                  WHERE o.bucket = $1 AND o.mailing_id = $8 AND o.event = 'accepted' \
                  AND o.subscriber_id >= $3 AND o.subscriber_id <= $4 \
