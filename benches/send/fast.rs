@@ -57,7 +57,16 @@ impl Session {
         }
     }
 
-    fn take(&mut self, bytes: &[u8], end: &Finder<'_>, replies: &mut String) {
+    fn take(&mut self, mut bytes: &[u8], end: &Finder<'_>, replies: &mut String) {
+        // Most of a content is looked at where it was read, and not copied.
+        if matches!(self.content, Content::Dot) && bytes.len() > 4 {
+            let found = end.find(bytes);
+            let seam = [&self.rest, &bytes[..4]].concat();
+            if found.is_none_or(|found| found > 4) && end.find(&seam).is_none() {
+                self.rest.clear();
+                bytes = &bytes[found.unwrap_or(bytes.len() - 4)..];
+            }
+        }
         self.rest.extend_from_slice(bytes);
         let mut at = 0;
         loop {
