@@ -178,6 +178,10 @@ impl Sender {
         let Parts { store, clock, node, .. } = &self.parts;
         let Some(crew) = self.crews.get(crew) else { return Ok(Tick::Idle) };
         let Some(gate) = crew.gate(lane).await else { return Ok(Tick::Idle) };
+        // It may have been told to stop while it waited.
+        if *self.parts.stop.borrow() {
+            return Ok(Tick::Waits);
+        }
         let mut able = false;
         for member in &crew.members {
             let line = &member.line;
