@@ -251,27 +251,20 @@ impl Sender {
         match trouble {
             // No relay said anything about anyone: wait before the next lease.
             Some(error) if answered == 0 => {
-                self.look_whose_fault(crew, lane, lease.mailing, &error).await?;
+                self.look_whose_fault(crew, &error).await?;
                 Err(error.into())
             }
             _ => Ok(Tick::Worked { mailing: lease.mailing, accepted }),
         }
     }
 
-    /// A crew of which each relay refuses us (a wrong password, say) needs an operator, and so the mailing pauses. A confirmation does not:
-    /// there may be hundreds, each a mailing, and somebody waits for it. It goes out by itself when the relay takes us again.
-    async fn look_whose_fault(
-        &self,
-        crew: &Crew,
-        lane: Lane,
-        mailing: MailingId,
-        error: &TransportError,
-    ) -> Result<(), StoreError> {
-        if lane == Lane::Digests
-            && crew.members.iter().all(|member| member.line.breaker.refuses_us())
-            && self.parts.store.pause(mailing, &error.to_string()).await?
-        {
-            tracing::error!(%mailing, %error, "the mailing is paused; mend the cause, then `tidings resume`");
+    /// A crew of which each relay refuses us (a wrong password, say) needs an operator, and so its mailings pause, whichever mail met the refusal. A
+    /// confirmation does not: there may be hundreds, each a mailing, and somebody waits for it. It goes out by itself when the relay takes us again.
+    async fn look_whose_fault(&self, crew: &Crew, error: &TransportError) -> Result<(), StoreError> {
+        if crew.members.iter().all(|member| member.line.breaker.refuses_us()) {
+            for mailing in self.parts.store.pause_all(&crew.others, &error.to_string()).await? {
+                tracing::error!(%mailing, %error, "the mailing is paused; mend the cause, then `tidings resume`");
+            }
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 
 use super::books::{BOOKS, books};
 use super::row::{LOCAL, Row, unreadable};
-use super::sql::{Fault, Tx, args, write};
+use super::sql::{Fault, Tx, args, rows, write};
 use super::{CadenceState, MailingState, MailingView, Store, StoreError};
 use crate::delivery::books::Books;
 use crate::message::Letter;
@@ -115,6 +115,16 @@ impl Store {
     /// `Open -> Paused`, with the reason. False when it was not open.
     pub async fn pause(&self, mailing: MailingId, reason: &str) -> Result<bool, StoreError> {
         write!(self.pool, |tx| pause(tx, mailing, reason).await)
+    }
+
+    /// `Open -> Paused`, with the reason, for everything but confirmations and the mailings of the newsletters `but`; which.
+    pub async fn pause_all(&self, but: &[NewsletterId], reason: &str) -> Result<Vec<MailingId>, StoreError> {
+        let sql = "UPDATE mailing SET state = 'paused', reason = $1 WHERE state = 'open' AND kind <> 'confirmation' \
+             AND newsletter NOT IN (SELECT v.value ->> 0 FROM {rows $2} AS v) RETURNING mailing_id";
+        let but: Vec<_> = but.iter().map(|newsletter| args![newsletter]).collect();
+        let but = rows(&but)?;
+        let paused = write!(self.pool, |tx| tx.fetch_all(sql, args![reason, but.clone()]).await)?;
+        paused.iter().map(Row::mailing).collect()
     }
 
     /// `Paused -> Open`. False when it was not paused.
