@@ -19,6 +19,7 @@ on_both! {
     a_mailing_finishes_when_everyone_is_settled
     books_that_do_not_balance_pause_the_mailing
     a_paused_mailing_is_not_leased_until_it_is_resumed
+    a_pause_of_all_leaves_confirmations_and_other_newsletters
     a_large_bucket_is_split_into_ranges_without_gap
     a_confirmation_goes_to_one_person_in_a_lane_of_its_own
     old_confirmations_are_forgotten_and_nothing_else
@@ -137,6 +138,19 @@ async fn a_paused_mailing_is_not_leased_until_it_is_resumed(w: World) {
     assert!(w.store.resume(mailing).await.unwrap());
     assert_eq!(w.store.mailing(mailing).await.unwrap().unwrap().reason, None);
     assert!(w.lease().await.is_some());
+}
+
+async fn a_pause_of_all_leaves_confirmations_and_other_newsletters(w: World) {
+    w.add("ada@example.org").await;
+    let mailing = w.open(&w.weekly).await;
+    w.request(&w.monthly, "new@example.org", now()).await;
+    let pause = async |but: &[_]| w.store.pause_all(but, "535 5.7.8 wrong password").await.unwrap();
+    assert!(pause(std::slice::from_ref(&w.newsletter)).await.is_empty());
+    assert!(w.lease().await.is_some());
+    assert_eq!(pause(&[]).await, [mailing], "the confirmation stays open");
+    assert!(pause(&[]).await.is_empty(), "once");
+    let reason = w.store.mailing(mailing).await.unwrap().unwrap().reason;
+    assert_eq!(reason.as_deref(), Some("535 5.7.8 wrong password"));
 }
 
 async fn a_large_bucket_is_split_into_ranges_without_gap(w: World) {
