@@ -4,19 +4,12 @@ use std::time::Duration;
 
 use tidings::store::MailingState;
 
-use super::{Bench, Plan};
-use crate::harness::{Backend, eventually, tidings};
+use super::{Bench, Plan, run};
+use crate::harness::{Backend, eventually};
 use crate::smtp::{Action, Said, Script};
 
 fn script() -> Script {
     Script::default().on(Said::Content, Action::CommitAndWait(Duration::from_millis(5)))
-}
-
-fn run(bench: &Bench, arguments: &[&str]) -> String {
-    let output =
-        tidings(bench.app.directory.path()).args(["--config", "tidings.toml"]).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 async fn messages_in(bench: &Bench, seconds: u64) -> usize {

@@ -2,16 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Bench, Plan};
+use super::{Bench, Plan, run};
 use crate::harness::{Backend, tidings};
 use crate::smtp::{Action, Said, Script};
-
-fn run(bench: &Bench, arguments: &[&str]) -> String {
-    let output =
-        tidings(bench.app.directory.path()).args(["--config", "tidings.toml"]).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// A finished mailing to three, with `reader0` and `reader1` held in doubt: the relay has the first and lost the second.
 async fn two_held(backend: Backend) -> Option<Bench> {

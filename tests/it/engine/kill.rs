@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Bench, Dice, Plan, are_listed, mark, scale};
+use super::{Bench, Dice, Plan, are_listed, mark, run, scale};
 use crate::harness::{Backend, eventually};
 use crate::smtp::{Action, Said, Script};
 
@@ -122,14 +122,7 @@ async fn a_paused_mailing_stops_at_once_and_goes_on_where_it_was() {
     let bench = Bench::open(Backend::Sqlite, Plan::new(3_000, 8), slow_to_answer()).await.unwrap();
     let _sender = bench.sender();
     bench.reaches(500, Duration::from_secs(90)).await;
-    let run = |verb: &str| {
-        let output = crate::harness::tidings(bench.app.directory.path())
-            .args(["--config", "tidings.toml", verb, &bench.mailing.to_string()])
-            .output()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    };
-    run("pause");
+    run(&bench, &["pause", &bench.mailing.to_string()]);
     // What was handed before the pause is finished.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let (taken, connections) = (bench.peer.count(), bench.peer.connections());
@@ -137,7 +130,7 @@ async fn a_paused_mailing_stops_at_once_and_goes_on_where_it_was() {
     assert_eq!((bench.peer.count(), bench.peer.connections()), (taken, connections), "nothing moves");
     assert!(taken < bench.people);
     assert!(bench.doubts().await.is_empty());
-    run("resume");
+    run(&bench, &["resume", &bench.mailing.to_string()]);
     bench.finishes(Duration::from_secs(90)).await;
     assert!(bench.keeps_its_promise().await.is_empty());
 }

@@ -112,6 +112,14 @@ pub struct Line {
     pub code: Option<i64>,
 }
 
+/// Runs a command as an operator does; what it prints.
+fn run(bench: &Bench, arguments: &[&str]) -> String {
+    let output =
+        tidings(bench.app.directory.path()).args(["--config", "tidings.toml"]).args(arguments).output().unwrap();
+    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
+}
+
 impl Bench {
     /// An install with an open mailing to [`Plan::people`]; `None` where PostgreSQL is not installed.
     pub async fn open(backend: Backend, plan: Plan, script: Script) -> Option<Self> {

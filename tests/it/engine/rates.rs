@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Bench, Plan};
-use crate::harness::{Backend, eventually, tidings};
+use super::{Bench, Plan, run};
+use crate::harness::{Backend, eventually};
 use crate::smtp::{Peer, Script};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -20,13 +20,6 @@ async fn limited(backend: Backend, people: usize, rate: &str) -> Option<(Bench, 
         relay.port()
     );
     Some((Bench::open(backend, Plan::new(people, 4).mail(&lines), Script::default()).await?, relay))
-}
-
-fn run(bench: &Bench, arguments: &[&str]) -> String {
-    let output =
-        tidings(bench.app.directory.path()).args(["--config", "tidings.toml"]).args(arguments).output().unwrap();
-    assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
 }
 
 async fn epochs(bench: &Bench) -> i64 {
