@@ -21,8 +21,27 @@ pub struct Crew {
     pub turns: Turns,
     /// Newsletters that other crews carry. One that the configuration does not know any more is carried by whoever finds it.
     pub others: Vec<NewsletterId>,
+    gates: Lanes,
+}
+
+/// What each lane has for itself.
+#[derive(Debug)]
+struct Lanes {
     confirmations: Arc<Semaphore>,
     digests: Arc<Semaphore>,
+}
+
+impl Lanes {
+    fn new(permits: usize) -> Self {
+        Self { confirmations: Arc::new(Semaphore::new(permits)), digests: Arc::new(Semaphore::new(permits)) }
+    }
+
+    fn of(&self, lane: Lane) -> &Arc<Semaphore> {
+        match lane {
+            Lane::Confirmations => &self.confirmations,
+            Lane::Digests => &self.digests,
+        }
+    }
 }
 
 /// Leave to begin a batch. It is dropped when the batch has nobody left, and not when its last message has its reply: the next batch
@@ -33,8 +52,7 @@ pub type Gate = OwnedSemaphorePermit;
 #[derive(Debug)]
 pub struct Member {
     pub line: Arc<Line>,
-    confirmations: Arc<Semaphore>,
-    digests: Arc<Semaphore>,
+    places: Lanes,
 }
 
 /// A relay's place in a batch of a lane.
@@ -45,25 +63,17 @@ const PLACES: usize = 2;
 
 impl Member {
     fn new(line: &Arc<Line>) -> Self {
-        let places = || Arc::new(Semaphore::new(PLACES));
-        Self { line: Arc::clone(line), confirmations: places(), digests: places() }
-    }
-
-    fn places(&self, lane: Lane) -> &Arc<Semaphore> {
-        match lane {
-            Lane::Confirmations => &self.confirmations,
-            Lane::Digests => &self.digests,
-        }
+        Self { line: Arc::clone(line), places: Lanes::new(PLACES) }
     }
 
     /// Its place in a batch, unless it is still at work on old ones.
     pub fn join(&self, lane: Lane) -> Option<Place> {
-        Arc::clone(self.places(lane)).try_acquire_owned().ok()
+        Arc::clone(self.places.of(lane)).try_acquire_owned().ok()
     }
 
     /// Whether it could join a batch.
     pub fn is_free(&self, lane: Lane) -> bool {
-        self.places(lane).available_permits() > 0
+        self.places.of(lane).available_permits() > 0
     }
 }
 
@@ -82,18 +92,13 @@ impl Crew {
             let members: Vec<_> = members.iter().filter_map(|at| lines.get(*at)).map(Member::new).collect();
             let weights: Vec<_> = members.iter().map(|member| member.line.transport.weight()).collect();
             let others = relays.keys().filter(|newsletter| !own.contains(newsletter)).cloned().collect();
-            let one = || Arc::new(Semaphore::new(1));
-            Self { members, turns: Turns::new(&weights), others, confirmations: one(), digests: one() }
+            Self { members, turns: Turns::new(&weights), others, gates: Lanes::new(1) }
         };
         crews.iter().map(crew).collect()
     }
 
     /// Leave to begin a batch; waits while an earlier one has people left. `None` when there is no crew any more.
     pub async fn gate(&self, lane: Lane) -> Option<Gate> {
-        let gate = match lane {
-            Lane::Confirmations => &self.confirmations,
-            Lane::Digests => &self.digests,
-        };
-        Arc::clone(gate).acquire_owned().await.ok()
+        Arc::clone(self.gates.of(lane)).acquire_owned().await.ok()
     }
 }
