@@ -78,12 +78,20 @@ CREATE TABLE revision (
     written_at   BIGINT NOT NULL,  -- the same instant, to sort by
     updated_at   BIGINT NOT NULL,
     url          TEXT   NOT NULL,
-    summary      TEXT   NOT NULL,  -- before what is long: a list of issues reads no further
-    web_html     TEXT   NOT NULL,
-    feed_html    TEXT   NOT NULL,
-    mail_html    TEXT   NOT NULL,
-    plain        TEXT   NOT NULL,
-    assets       TEXT   NOT NULL,  -- JSON list
+    summary      TEXT   NOT NULL,
+    PRIMARY KEY (newsletter, issue, number)
+);
+
+-- What a revision says. A table of its own, so that a list of thousands of issues goes through their heads and past no text.
+CREATE TABLE content (
+    newsletter TEXT   NOT NULL,
+    issue      TEXT   NOT NULL,
+    number     BIGINT NOT NULL,  -- of the revision
+    web_html   TEXT   NOT NULL,
+    feed_html  TEXT   NOT NULL,
+    mail_html  TEXT   NOT NULL,
+    plain      TEXT   NOT NULL,
+    assets     TEXT   NOT NULL,  -- JSON list
     PRIMARY KEY (newsletter, issue, number)
 );
 

@@ -3,6 +3,8 @@
 //! [`super::remains`] takes template remains out of the source. What is left is meant to be read (`\{%`, `&lt;!--`),
 //! or came together from pieces; it is shown as code.
 
+use memchr::memmem;
+
 /// A part of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Part<'a> {
@@ -68,7 +70,7 @@ pub(super) fn seam(before: &mut String, after: &str) {
 
 /// Sanitised HTML in which marks stand in `<code>` only. In attributes they are written as character references.
 pub(super) fn html(html: String) -> String {
-    if !["{%", "{{", ":::", "<!--"].iter().any(|mark| html.contains(mark)) {
+    if !["{%", "{{", ":::", "<!--"].iter().any(|mark| memmem::find(html.as_bytes(), mark.as_bytes()).is_some()) {
         return html;
     }
     let mut out = String::with_capacity(html.len());

@@ -3,6 +3,8 @@
 //! It reads HTML as the sanitiser writes it: each tag without `<` and `>` inside, each value in double quotes. Whatever is not on the
 //! audience's list, a tag or an attribute, is left out; what the list lets through, the sanitiser has looked at.
 
+use memchr::memchr;
+
 use super::Links;
 use super::sanitise::{ALIGNED, ATTRIBUTES, GENERIC, NOT_IN_MAIL, TAGS};
 
@@ -37,7 +39,7 @@ pub(super) fn narrow(web: &str, audience: Audience, links: &Links) -> String {
     let mut rest = web;
     // What stays as it is is copied in one piece: `kept` bytes of `rest` so far.
     let mut kept = 0;
-    while let Some(start) = rest.get(kept..).and_then(|text| text.find('<')).map(|at| kept + at) {
+    while let Some(start) = rest.as_bytes().get(kept..).and_then(|text| memchr(b'<', text)).map(|at| kept + at) {
         let (tag, after) = rest.get(start + 1..).and_then(|tag| tag.split_once('>')).unwrap_or_default();
         let (name, attributes) = tag.split_once(' ').unwrap_or((tag, ""));
         let takes = audience.takes(name.strip_prefix('/').unwrap_or(name));

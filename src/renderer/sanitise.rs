@@ -9,6 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ammonia::Builder;
+use memchr::{memchr_iter, memchr2_iter};
 
 use super::narrow::{Audience, narrow};
 use super::{Links, finish, guard, urls, without_slots};
@@ -120,19 +121,20 @@ pub(super) fn knows(tag: &str) -> bool {
 /// adds each reference to the text before it by copying all of it: a megabyte of `&` would take minutes.
 pub(super) fn in_pieces(html: String) -> String {
     const PIECE: usize = 500;
-    if html.matches("&").count() < PIECE {
+    if memchr_iter(b'&', html.as_bytes()).count() < PIECE {
         return html;
     }
     let mut out = String::with_capacity(html.len() + html.len() / PIECE);
-    let mut references = 0;
-    for part in html.split_inclusive([';', '<']) {
-        out.push_str(part);
-        references = if part.ends_with('<') { 0 } else { references + 1 };
+    let (mut written, mut references) = (0, 0);
+    for at in memchr2_iter(b';', b'<', html.as_bytes()) {
+        references = if html.as_bytes().get(at) == Some(&b'<') { 0 } else { references + 1 };
         if references == PIECE {
+            out.push_str(html.get(written..=at).unwrap_or_default());
             out.push_str(SEAM);
-            references = 0;
+            (written, references) = (at + 1, 0);
         }
     }
+    out.push_str(html.get(written..).unwrap_or_default());
     out
 }
 

@@ -4,7 +4,7 @@
 
 use chrono::DateTime;
 
-use super::issues::{newest, revision, revision_columns};
+use super::issues::{newest, newest_whole, revision, revision_columns};
 use super::row::{Row, unreadable};
 use super::sql::{args, rows};
 use super::value::Value;
@@ -20,13 +20,18 @@ macro_rules! head_columns {
     };
 }
 
+const HEAD: [&str; 9] = ["issue", "slug", "news_at", "title", "written", "summary", "url", "path", "updated_at"];
+
+/// What a feed is planned from.
+const LINE: [&str; 3] = ["issue", "feed_hash", "feed_size"];
+
 impl Store {
     /// Newest revisions of published issues, newest date first, at most `limit`.
     pub async fn newest_revisions(&self, newsletter: &NewsletterId, limit: usize) -> Result<Vec<Revision>, StoreError> {
         let sql = concat!(
             "SELECT ",
             revision_columns!(),
-            newest!(),
+            newest_whole!(),
             "WHERE i.newsletter = $1 AND i.published = 1 ORDER BY i.written_at DESC, i.issue DESC LIMIT $2"
         );
         let rows = self.pool.fetch_all(sql, args![newsletter, i64::try_from(limit).unwrap_or(i64::MAX)]).await?;
@@ -42,7 +47,7 @@ impl Store {
         let sql = concat!(
             "SELECT ",
             revision_columns!(),
-            newest!(),
+            newest_whole!(),
             "WHERE i.newsletter = $1 AND i.published + 0 = 1 AND i.issue IN (SELECT v.value ->> 0 FROM {rows $2} AS v) \
              ORDER BY i.written_at DESC, i.issue DESC"
         );
@@ -58,7 +63,7 @@ impl Store {
             newest!(),
             "WHERE i.newsletter = $1 AND i.published = 1 ORDER BY i.written_at DESC, i.issue DESC"
         );
-        self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(head).collect()
+        self.pool.fetch_list(&HEAD, sql, args![newsletter]).await?.iter().map(head).collect()
     }
 
     /// The published issues of a tag or an author, newest date first.
@@ -75,7 +80,7 @@ impl Store {
              WHERE f.newsletter = $1 AND f.kind = $2 AND f.slug = $3 ORDER BY f.written_at DESC, f.issue DESC"
         );
         let values = args![newsletter, facet.kind.as_str(), facet.slug.as_str()];
-        self.pool.fetch_all(sql, values).await?.iter().map(head).collect()
+        self.pool.fetch_list(&HEAD, sql, values).await?.iter().map(head).collect()
     }
 
     /// Published issues that have all terms of a question, at most `limit`: those with all of them in the title first, then the
@@ -103,7 +108,7 @@ impl Store {
              i.written_at DESC, i.issue DESC LIMIT $2"
         );
         let values = args![newsletter, limit].into_iter().chain(patterns.into_iter().map(Value::from)).collect();
-        self.pool.fetch_all(sql, values).await?.iter().map(head).collect()
+        self.pool.fetch_list(&HEAD, sql, values).await?.iter().map(head).collect()
     }
 
     /// The tags and authors of published issues: tags first, each kind in the order of slugs. Of several names that are one
@@ -132,13 +137,13 @@ impl Store {
             None => {
                 let sql = "SELECT issue, feed_hash, feed_size FROM issue WHERE newsletter = $1 AND published = 1 \
                      ORDER BY written_at, issue";
-                self.pool.fetch_all(sql, args![newsletter]).await?
+                self.pool.fetch_list(&LINE, sql, args![newsletter]).await?
             }
             Some(FacetId { kind, slug }) => {
                 let sql = "SELECT i.issue, i.feed_hash, i.feed_size FROM facet f \
                      JOIN issue i ON i.newsletter = f.newsletter AND i.issue = f.issue \
                      WHERE f.newsletter = $1 AND f.kind = $2 AND f.slug = $3 ORDER BY f.written_at, f.issue";
-                self.pool.fetch_all(sql, args![newsletter, kind.as_str(), slug.as_str()]).await?
+                self.pool.fetch_list(&LINE, sql, args![newsletter, kind.as_str(), slug.as_str()]).await?
             }
         };
         let line = |row: &Row| {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use super::issues::{mail, mail_columns};
+use super::issues::{mail, mail_columns, newest};
 use super::row::Row;
 use super::sql::{args, write};
 use super::{IssueMail, IssueMailing, Store, StoreError};
@@ -12,11 +12,7 @@ use crate::types::{IssueId, NewsletterId, Slug};
 /// Every column of an issue as [`issue_mail`] reads it.
 macro_rules! columns {
     () => {
-        concat!(
-            "SELECT i.issue, i.slug, r.title, i.published, ",
-            mail_columns!(),
-            " FROM issue i JOIN revision r ON r.newsletter = i.newsletter AND r.issue = i.issue AND r.number = i.number "
-        )
+        concat!("SELECT i.issue, i.slug, r.title, i.published, ", mail_columns!(), newest!())
     };
 }
 

@@ -14,7 +14,7 @@ use crate::types::{CadenceId, Finding, IssueId, NewsletterId, Place, Rule, Slug}
 macro_rules! revision_columns {
     () => {
         "r.newsletter, r.issue, r.number, r.path, r.slug, r.commit_id, r.blob, r.title, r.authors, r.tags, r.language, \
-         r.image, r.written, r.updated_at, r.url, r.web_html, r.feed_html, r.mail_html, r.plain, r.summary, r.assets"
+         r.image, r.written, r.updated_at, r.url, r.summary, c.web_html, c.feed_html, c.mail_html, c.plain, c.assets"
     };
 }
 pub(super) use revision_columns;
@@ -27,13 +27,41 @@ macro_rules! mail_columns {
 }
 pub(super) use mail_columns;
 
-/// The newest revision of each issue.
+/// The head of the newest revision of each issue.
 macro_rules! newest {
     () => {
         " FROM issue i JOIN revision r ON r.newsletter = i.newsletter AND r.issue = i.issue AND r.number = i.number "
     };
 }
 pub(super) use newest;
+
+/// The newest revision of each issue, with what it says.
+macro_rules! newest_whole {
+    () => {
+        " FROM issue i JOIN revision r ON r.newsletter = i.newsletter AND r.issue = i.issue AND r.number = i.number \
+         JOIN content c ON c.newsletter = i.newsletter AND c.issue = i.issue AND c.number = i.number "
+    };
+}
+pub(super) use newest_whole;
+
+/// The columns of a known issue.
+const KNOWN: [&str; 15] = [
+    "issue",
+    "slug",
+    "number",
+    "published",
+    "path",
+    "blob",
+    "content_hash",
+    "url",
+    "updated_at",
+    "mail",
+    "hold_rule",
+    "hold_message",
+    "hold_remedy",
+    "hold_path",
+    "mailings",
+];
 
 impl Store {
     /// What is known of a source; `None` before its first reading.
@@ -76,7 +104,7 @@ impl Store {
                 mailed: row.int("mailings")? > 0,
             })
         };
-        self.pool.fetch_all(sql, args![newsletter]).await?.iter().map(known).collect()
+        self.pool.fetch_list(&KNOWN, sql, args![newsletter]).await?.iter().map(known).collect()
     }
 
     /// The newest revision of the issue with this slug; the flag says whether it is published (else withdrawn). Should a withdrawn
@@ -89,7 +117,7 @@ impl Store {
         let sql = concat!(
             "SELECT i.published, ",
             revision_columns!(),
-            newest!(),
+            newest_whole!(),
             "WHERE i.newsletter = $1 AND i.slug = $2 ORDER BY i.published DESC, i.seen_at DESC, i.issue LIMIT 1"
         );
         let row = self.pool.fetch_optional(sql, args![newsletter, slug]).await?;
@@ -150,7 +178,7 @@ impl Store {
         let sql = concat!(
             "SELECT i.news_at, i.seen_at, ",
             revision_columns!(),
-            newest!(),
+            newest_whole!(),
             "WHERE i.newsletter = $1 AND i.published = 1 AND i.mail IN ('news', 'released') AND NOT EXISTS \
              (SELECT 1 FROM mailing_issue m WHERE m.newsletter = i.newsletter AND m.cadence = $2 AND m.issue = i.issue AND m.variant = '') \
              ORDER BY r.written_at, r.issue"

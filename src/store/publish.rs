@@ -3,8 +3,8 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 
-use super::issues::{revision, revision_columns};
-use super::sql::{Fault, Tx, args, write};
+use super::issues::{newest_whole, revision, revision_columns};
+use super::sql::{Fault, Tx, Value, args, rows, write};
 use super::{Publication, PublishedIssue, Store, StoreError};
 use crate::issue::news::Mail;
 use crate::issue::search::{self, Words};
@@ -92,8 +92,24 @@ async fn note_change(tx: &mut Tx, newsletter: &NewsletterId, now: DateTime<Utc>)
 
 /// Writes an issue with its newest revision; whether readers see a difference.
 async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>) -> Result<bool, Fault> {
-    let PublishedIssue { revision: new, content_hash, aliases, mail, changed } = published;
+    let new = &published.revision;
     let before = seen_by_readers(tx, &new.newsletter, &new.issue).await?;
+    let mut statements = vec![issue_row(published, now), mail_row(new, &published.mail, now)];
+    statements.extend(revision_rows(new, &published.content_hash)?);
+    statements.extend(paths(new, &published.aliases)?);
+    statements.extend(facets(new)?);
+    statements.push(words(new));
+    tx.execute_all(statements).await?;
+    // Where a document was found is no concern of readers.
+    let found = |old| Revision { path: new.path.clone(), commit: new.commit.clone(), blob: new.blob.clone(), ..old };
+    Ok(before.is_none_or(|old| found(old) != *new))
+}
+
+/// A statement and its values.
+type Statement = (&'static str, Vec<Value>);
+
+fn issue_row(published: &PublishedIssue, now: DateTime<Utc>) -> Statement {
+    let PublishedIssue { revision: new, content_hash: _, aliases: _, mail, changed } = published;
     let sql = "INSERT INTO issue (newsletter, issue, number, slug, published, news_at, seen_at, mail, written_at, feed_hash, \
          feed_size) VALUES ($1, $2, $3, $4, 1, NULL, $5, $6, $7, $8, $9) ON CONFLICT (newsletter, issue) DO UPDATE SET \
          number = excluded.number, slug = excluded.slug, published = 1, written_at = excluded.written_at, \
@@ -102,45 +118,11 @@ async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>
     let mut values = args![&new.newsletter, &new.issue, new.number, new.slug.as_str(), now, mail.as_str()];
     let size = i64::try_from(new.feed_size()).unwrap_or(i64::MAX);
     values.extend(args![new.date.to_utc(), new.feed_hash(), size, *changed]);
-    tx.execute(sql, values).await?;
-    write_mail(tx, new, mail, now).await?;
-    write_revision(tx, new, content_hash).await?;
-    tx.execute("DELETE FROM asset WHERE newsletter = $1 AND issue = $2", args![&new.newsletter, &new.issue]).await?;
-    for path in &new.content.assets {
-        let sql = "INSERT INTO asset (newsletter, path, issue) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        tx.execute(sql, args![&new.newsletter, path, &new.issue]).await?;
-    }
-    tx.execute("DELETE FROM alias WHERE newsletter = $1 AND issue = $2", args![&new.newsletter, &new.issue]).await?;
-    for path in aliases {
-        let sql = "INSERT INTO alias (newsletter, path, issue) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
-        tx.execute(sql, args![&new.newsletter, path, &new.issue]).await?;
-    }
-    write_facets(tx, new).await?;
-    write_words(tx, new).await?;
-    // Where a document was found is no concern of readers.
-    let found = |old| Revision { path: new.path.clone(), commit: new.commit.clone(), blob: new.blob.clone(), ..old };
-    Ok(before.is_none_or(|old| found(old) != *new))
-}
-
-async fn write_facets(tx: &mut Tx, new: &Revision) -> Result<(), Fault> {
-    tx.execute("DELETE FROM facet WHERE newsletter = $1 AND issue = $2", args![&new.newsletter, &new.issue]).await?;
-    for Facet { id: FacetId { kind, slug }, name } in Facet::all(&new.tags, &new.authors) {
-        let sql = "INSERT INTO facet (newsletter, kind, slug, written_at, issue, name) VALUES ($1, $2, $3, $4, $5, $6)";
-        let values = args![&new.newsletter, kind.as_str(), slug.as_str(), new.date.to_utc(), &new.issue, name];
-        tx.execute(sql, values).await?;
-    }
-    Ok(())
-}
-
-async fn write_words(tx: &mut Tx, new: &Revision) -> Result<(), Fault> {
-    let Words { title, all } = search::words(new);
-    let sql = "INSERT INTO search (newsletter, issue, title, words) VALUES ($1, $2, $3, $4) \
-         ON CONFLICT (newsletter, issue) DO UPDATE SET title = excluded.title, words = excluded.words";
-    tx.execute(sql, args![&new.newsletter, &new.issue, title, all]).await.map(|_| ())
+    (sql, values)
 }
 
 /// Where the issue stands with mail. What an operator decided since the watcher looked is not undone.
-async fn write_mail(tx: &mut Tx, new: &Revision, mail: &Mail, now: DateTime<Utc>) -> Result<(), Fault> {
+fn mail_row(new: &Revision, mail: &Mail, now: DateTime<Utc>) -> Statement {
     let held = match mail {
         Mail::Held(finding) => Some(finding),
         _ => None,
@@ -151,7 +133,68 @@ async fn write_mail(tx: &mut Tx, new: &Revision, mail: &Mail, now: DateTime<Utc>
     let rule = held.map(|finding| finding.rule.as_str());
     let mut values = args![mail.as_str(), rule, held.map(|f| f.message.as_str()), held.map(|f| f.remedy.as_str())];
     values.extend(args![news_at, &new.newsletter, &new.issue]);
-    tx.execute(sql, values).await.map(|_| ())
+    (sql, values)
+}
+
+/// A new number, or one that is written again: the old rows, if any, go first.
+fn revision_rows(new: &Revision, content_hash: &str) -> Result<[Statement; 4], Fault> {
+    let Revision { newsletter, issue, number, path, slug, commit, blob, title, authors, tags, language, image, .. } =
+        new;
+    let Content { web, feed, mail, text, summary, assets } = &new.content;
+    let revision = "INSERT INTO revision (newsletter, issue, number, path, slug, commit_id, blob, content_hash, title, authors, \
+         tags, language, image, written, written_at, updated_at, url, summary) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)";
+    let mut values = args![newsletter, issue, *number, path, slug.as_str(), commit, blob, content_hash, title];
+    values.extend(args![json(authors)?, json(tags)?, language.as_deref(), image.as_deref()]);
+    values.extend(args![new.date.to_rfc3339(), new.date.to_utc(), new.updated, &new.url, summary]);
+    let content = "INSERT INTO content (newsletter, issue, number, web_html, feed_html, mail_html, plain, assets) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let said = args![newsletter, issue, *number, web, feed, mail, text, json(assets)?];
+    let key = || args![newsletter, issue, *number];
+    Ok([
+        ("DELETE FROM revision WHERE newsletter = $1 AND issue = $2 AND number = $3", key()),
+        ("DELETE FROM content WHERE newsletter = $1 AND issue = $2 AND number = $3", key()),
+        (revision, values),
+        (content, said),
+    ])
+}
+
+/// The files that the issue shows, and the paths it was at before.
+fn paths(new: &Revision, aliases: &[String]) -> Result<[Statement; 4], Fault> {
+    let of = || args![&new.newsletter, &new.issue];
+    let list = |paths: &[String]| -> Result<_, StoreError> {
+        let mut values = of();
+        values.push(rows(&paths.iter().map(|path| args![path]).collect::<Vec<_>>())?);
+        Ok(values)
+    };
+    let asset = "INSERT INTO asset (newsletter, path, issue) SELECT $1, v.value ->> 0, $2 FROM {rows $3} AS v WHERE true \
+         ON CONFLICT DO NOTHING";
+    let alias = "INSERT INTO alias (newsletter, path, issue) SELECT $1, v.value ->> 0, $2 FROM {rows $3} AS v WHERE true \
+         ON CONFLICT DO NOTHING";
+    Ok([
+        ("DELETE FROM asset WHERE newsletter = $1 AND issue = $2", of()),
+        (asset, list(&new.content.assets)?),
+        ("DELETE FROM alias WHERE newsletter = $1 AND issue = $2", of()),
+        (alias, list(aliases)?),
+    ])
+}
+
+fn facets(new: &Revision) -> Result<[Statement; 2], Fault> {
+    let row = |Facet { id: FacetId { kind, slug }, name }| args![kind.as_str(), slug.as_str(), name];
+    let list = rows(&Facet::all(&new.tags, &new.authors).into_iter().map(row).collect::<Vec<_>>())?;
+    let sql = "INSERT INTO facet (newsletter, kind, slug, written_at, issue, name) \
+         SELECT $1, v.value ->> 0, v.value ->> 1, $2, $3, v.value ->> 2 FROM {rows $4} AS v";
+    let mut values = args![&new.newsletter, new.date.to_utc(), &new.issue];
+    values.push(list);
+    let delete = "DELETE FROM facet WHERE newsletter = $1 AND issue = $2";
+    Ok([(delete, args![&new.newsletter, &new.issue]), (sql, values)])
+}
+
+fn words(new: &Revision) -> Statement {
+    let Words { title, all } = search::words(new);
+    let sql = "INSERT INTO search (newsletter, issue, title, words) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (newsletter, issue) DO UPDATE SET title = excluded.title, words = excluded.words";
+    (sql, args![&new.newsletter, &new.issue, title, all])
 }
 
 /// The revision that feeds show now; `None` for an issue that is new or withdrawn.
@@ -159,28 +202,11 @@ async fn seen_by_readers(tx: &mut Tx, newsletter: &NewsletterId, issue: &IssueId
     let sql = concat!(
         "SELECT ",
         revision_columns!(),
-        " FROM issue i JOIN revision r ON r.newsletter = i.newsletter AND r.issue = i.issue AND r.number = i.number \
-         WHERE i.newsletter = $1 AND i.issue = $2 AND i.published = 1"
+        newest_whole!(),
+        "WHERE i.newsletter = $1 AND i.issue = $2 AND i.published = 1"
     );
     let row = tx.fetch_optional(sql, args![newsletter, issue]).await?;
     Ok(row.map(|row| revision(&row)).transpose()?)
-}
-
-async fn write_revision(tx: &mut Tx, new: &Revision, content_hash: &str) -> Result<(), Fault> {
-    let Revision { newsletter, issue, number, path, slug, commit, blob, title, authors, tags, language, image, .. } =
-        new;
-    let Content { web, feed, mail, text, summary, assets } = &new.content;
-    // One statement for a new number and for one that is written again: the old row, if any, goes first.
-    let delete = "DELETE FROM revision WHERE newsletter = $1 AND issue = $2 AND number = $3";
-    tx.execute(delete, args![newsletter, issue, *number]).await?;
-    let insert = "INSERT INTO revision (newsletter, issue, number, path, slug, commit_id, blob, content_hash, title, authors, \
-         tags, language, image, written, written_at, updated_at, url, web_html, feed_html, mail_html, plain, summary, assets) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23)";
-    let mut values = args![newsletter, issue, *number, path, slug.as_str(), commit, blob, content_hash, title];
-    values.extend(args![json(authors)?, json(tags)?, language.as_deref(), image.as_deref()]);
-    values.extend(args![new.date.to_rfc3339(), new.date.to_utc(), new.updated, &new.url]);
-    values.extend(args![web, feed, mail, text, summary, json(assets)?]);
-    tx.execute(insert, values).await.map(|_| ())
 }
 
 /// Takes an issue out of feeds and archive; whether it was in them. Its identity, slug and revisions stay.
@@ -191,14 +217,16 @@ async fn withdraw(tx: &mut Tx, newsletter: &NewsletterId, issue: &IssueId) -> Re
 }
 
 async fn write_holds(tx: &mut Tx, newsletter: &NewsletterId, holds: &[Finding]) -> Result<(), Fault> {
-    tx.execute("DELETE FROM hold WHERE newsletter = $1", args![newsletter]).await?;
+    let row = |(place, Finding { rule, place: at, message, remedy }): (i64, &Finding)| {
+        args![place, rule.as_str(), &at.path, at.line.map(i64::from), at.column.map(i64::from), message, remedy]
+    };
     let sql = "INSERT INTO hold (newsletter, place, rule, path, line_number, column_number, message, remedy) \
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    for (place, Finding { rule, place: at, message, remedy }) in (0_i64..).zip(holds) {
-        let (line, column) = (at.line.map(i64::from), at.column.map(i64::from));
-        tx.execute(sql, args![newsletter, place, rule.as_str(), &at.path, line, column, message, remedy]).await?;
-    }
-    Ok(())
+         SELECT $1, CAST(v.value ->> 0 AS BIGINT), v.value ->> 1, v.value ->> 2, CAST(v.value ->> 3 AS BIGINT), \
+         CAST(v.value ->> 4 AS BIGINT), v.value ->> 5, v.value ->> 6 FROM {rows $2} AS v";
+    let list = rows(&(0_i64..).zip(holds).map(row).collect::<Vec<_>>())?;
+    let statements =
+        vec![("DELETE FROM hold WHERE newsletter = $1", args![newsletter]), (sql, vec![Value::from(newsletter), list])];
+    tx.execute_all(statements).await.map(|_| ())
 }
 
 /// A value as JSON text.

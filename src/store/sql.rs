@@ -129,6 +129,23 @@ impl Pool {
         }
     }
 
+    /// All rows of a read that may have thousands, with these columns. SQLite puts them together as one JSON text: for each row by itself
+    /// two threads wake each other, and each value is allocated twice.
+    pub(super) async fn fetch_list(
+        &self,
+        columns: &'static [&'static str],
+        sql: &str,
+        args: Vec<Value>,
+    ) -> Result<Vec<Row>, Fault> {
+        if let Self::Postgres { .. } = self {
+            return self.fetch_all(sql.to_owned(), args).await;
+        }
+        // An aggregate whose result depends on the order gets the rows in the order of the subquery (`SF_OrderByReqd` in SQLite).
+        let sql = format!("SELECT json_group_array(json_array({})) AS list FROM ({sql})", columns.join(", "));
+        let Some(row) = self.fetch_optional(sql, args).await? else { return Ok(Vec::new()) };
+        Ok(Row::listed(columns, &row.text("list")?)?)
+    }
+
     /// The first row of a read.
     pub(super) async fn fetch_optional(
         &self,
@@ -186,25 +203,40 @@ impl Tx {
         }
     }
 
-    /// Runs statements that change rows, and says whether each changed as many as it can. When not, the transaction must be undone: the
-    /// rest may have run or not. SQLite's thread gets them as one: each change of threads waits for a processor that others use.
-    pub(super) async fn change(&mut self, changes: Vec<Change>) -> Result<bool, Fault> {
+    /// Runs statements one after the other; the number of rows they changed. SQLite's thread gets them as one: each change of threads waits
+    /// for a processor that others use.
+    pub(super) async fn execute_all(&mut self, statements: Vec<(&'static str, Vec<Value>)>) -> Result<u64, Fault> {
+        let mut changed = 0;
         let Kind::Sqlite(tx) = &mut self.kind else {
+            for (sql, args) in statements {
+                changed += self.execute(sql, args).await?;
+            }
+            return Ok(changed);
+        };
+        let (mut script, mut values) = (String::new(), Vec::new());
+        for (sql, args) in statements {
+            script.push_str(&renumbered(&checked(sql.into(), &args, &SQLITE)?, values.len()));
+            script.push(';');
+            values.extend(args);
+        }
+        changed += query!(Sqlite, script, values).execute(&mut **tx).await?.rows_affected();
+        Ok(changed)
+    }
+
+    /// Runs statements that change rows, and says whether each changed as many as it can. When not, the transaction must be undone: the
+    /// rest may have run or not.
+    pub(super) async fn change(&mut self, changes: Vec<Change>) -> Result<bool, Fault> {
+        if let Kind::Postgres(_) = &self.kind {
             for Change { sql, args, rows } in changes {
                 if self.execute(sql, args).await? != rows {
                     return Ok(false);
                 }
             }
             return Ok(true);
-        };
-        let (mut script, mut values, mut all) = (String::new(), Vec::new(), 0);
-        for Change { sql, args, rows } in changes {
-            script.push_str(&renumbered(&checked(sql.into(), &args, &SQLITE)?, values.len()));
-            script.push(';');
-            values.extend(args);
-            all += rows;
         }
-        Ok(query!(Sqlite, script, values).execute(&mut **tx).await?.rows_affected() == all)
+        let most = changes.iter().map(|change| change.rows).sum::<u64>();
+        let statements = changes.into_iter().map(|Change { sql, args, .. }| (sql, args)).collect();
+        Ok(self.execute_all(statements).await? == most)
     }
 
     /// All rows of a statement, also of one that writes and returns.
