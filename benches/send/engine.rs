@@ -7,13 +7,17 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate};
 use tidings::chance::Chance;
 use tidings::clock::Clock;
-use tidings::message::{Letter, List, UNSUBSCRIBE_TOKEN};
+use tidings::message::{Compiled, Letter, List, Recipient, Signers, UNSUBSCRIBE_TOKEN};
 use tidings::store::{NewMailing, Store};
-use tidings::types::{CadenceId, MailingId, NewsletterId, Secret};
+use tidings::types::{
+    Bucket, CadenceId, EmailAddress, Fields, InstallKey, MailingId, NewsletterId, Secret, SubscriberId,
+};
 
+use crate::SIZE;
 use crate::crowd::{count, crowd};
 
-/// Size of a letter's HTML part and about half of a message; see [`SIZE`](crate::SIZE).
+/// A letter's HTML part and its text part have so many lines, which makes a message of [`SIZE`](crate::SIZE); [`weigh`] sees to it.
+const LINES: usize = 266;
 const LINE: &str = "<p>Releases, reading, <a href=\"https://news.example/a\">thanks</a> and a table of numbers</p>\n";
 
 /// Clock ticks of `/proc` in a second: the same on every Linux.
@@ -188,16 +192,31 @@ async fn open(plan: &Plan, database: &str) -> MailingId {
     mailing.mailing
 }
 
+/// Makes sure that a message is as large as those that it is compared with.
+pub fn weigh() {
+    let key = InstallKey::new(&[1; 32]);
+    let compiled = Compiled::new(MailingId::from_bytes([5; 10]), &letter(), &key, &Signers::default()).unwrap();
+    let recipient = Recipient {
+        bucket: Bucket::new(3),
+        subscriber: SubscriberId::from_bytes([9; 10]),
+        address: EmailAddress::parse("reader12345@reader.example").unwrap(),
+        request: 0,
+        fields: Fields::default(),
+    };
+    let size = compiled.splice(&recipient).unwrap().bytes.len();
+    assert!(size.abs_diff(SIZE) < SIZE / 100, "a message has {size} bytes, and should have {SIZE}");
+}
+
 /// What a reader's message is made of: the HTML part, with NAME where the reader's name stands.
 pub fn html() -> String {
-    format!("<p>Hello NAME,</p>\n{}", LINE.repeat(155))
+    format!("<p>Hello NAME,</p>\n{}", LINE.repeat(LINES))
 }
 
 fn letter() -> Letter {
     let link = format!("https://news.example/unsubscribe/{UNSUBSCRIBE_TOKEN}");
     let name = tidings::message::field_slot("name", "reader");
     let html = html().replace("NAME", &name);
-    let text = format!("Hello {name},\n{}", "Releases, reading, thanks and a table of numbers\n".repeat(155));
+    let text = format!("Hello {name},\n{}", "Releases, reading, thanks and a table of numbers\n".repeat(LINES));
     Letter {
         newsletter: "weekly".into(),
         from_name: Some("The Weekly".into()),

@@ -71,6 +71,7 @@ fn main() {
     let chosen: Vec<&str> = PARTS.into_iter().filter(|part| words.iter().any(|word| word == part)).collect();
     let parts = if chosen.is_empty() { &PARTS[..5] } else { &chosen };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    engine::weigh();
     let bench = Bench { runtime, messages, rounds };
     println!("{messages} messages of {SIZE} bytes, {SESSIONS} connections, {rounds} rounds");
     for part in parts {
