@@ -120,7 +120,7 @@ fn main() {
         request: 0,
         fields: Fields::default(),
     };
-    let bytes = plain.splice(&recipient).unwrap().bytes;
+    let bytes = plain.splice(&recipient).unwrap().bytes();
     let body = &bytes[bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4..];
     let hash = digest(&SHA256, body);
     let token = "0".repeat(TOKEN_LENGTH);

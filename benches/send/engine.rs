@@ -203,7 +203,7 @@ pub fn weigh() {
         request: 0,
         fields: Fields::default(),
     };
-    let size = compiled.splice(&recipient).unwrap().bytes.len();
+    let size = compiled.splice(&recipient).unwrap().bytes().len();
     assert!(size.abs_diff(SIZE) < SIZE / 100, "a message has {size} bytes, and should have {SIZE}");
 }
 

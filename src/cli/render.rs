@@ -70,7 +70,7 @@ async fn mail(app: &App, newsletter: &Newsletter, files: &mut Files) -> anyhow::
     let letter = letters::digest(&app.config.server.url, &app.templates, newsletter, cadence, &issues, date)?;
     let message = letters::sample(&letter, app.store.key(), &app.signers, app.store.buckets())?;
     let below = |name: &str| format!("{}/{name}", newsletter.id);
-    files.put(&below("mail.eml"), &message.bytes)?;
+    files.put(&below("mail.eml"), &message.bytes())?;
     files.put(&below("mail.html"), letters::shown(&letter.html).as_bytes())?;
     files.put(&below("mail.txt"), letters::shown(&letter.text).as_bytes())?;
     Ok(())

@@ -80,7 +80,7 @@ async fn deliver(transport: &Transport, message: &Message) -> anyhow::Result<()>
         Some(Announced::Refused { phase, reply }) => bail!("{phase:?} was refused: {} {}", reply.code, reply.text),
         None => bail!("the relay said nothing"),
     }
-    let round = connection.round(Some(&Content::new(message.bytes.clone())?), None).await;
+    let round = connection.round(Some(&Content::new(message.pieces.clone())?), None).await;
     match round.content {
         Some(reply) if reply.code == 250 => {}
         Some(reply) => bail!("the mail was refused: {} {}", reply.code, reply.text),

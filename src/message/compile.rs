@@ -2,12 +2,15 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
 use super::Letter;
 use super::dkim::{Signers, Signing};
 use super::encode::quoted_printable;
+use super::fit::{self, Piece};
 use super::headers;
 use super::personal::{Part, Personal, Subject};
-use super::segments::{Filling, Segments, Slot};
+use super::segments::{Filling, Segments, Shared, Slot};
 use crate::types::{
     Bucket, Confirm, EmailAddress, Fields, InstallKey, MailingId, NewsletterId, Preferences, Purpose, Scope,
     SubscriberId, Token, Unsubscribe, Verp, base32,
@@ -29,7 +32,7 @@ pub struct Compiled {
     domain: String,
     key: InstallKey,
     head: Segments,
-    body: Segments,
+    body: Shared,
     subject: Option<Subject>,
     personal: Vec<Personal>,
     signing: Option<Signing>,
@@ -69,8 +72,16 @@ pub struct Message {
     pub to: EmailAddress,
     /// The Message-ID without angle brackets.
     pub message_id: String,
-    /// The bytes.
-    pub bytes: Vec<u8>,
+    /// The bytes. Most are in pieces that all messages of the letter share.
+    pub pieces: Vec<Piece>,
+}
+
+impl Message {
+    /// The bytes, put together.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<u8> {
+        fit::joined(&self.pieces)
+    }
 }
 
 /// A letter that cannot become a message.
@@ -97,8 +108,8 @@ pub enum ComposeError {
 
 impl fmt::Debug for Message {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { return_path, to, message_id, bytes } = self;
-        write!(f, "Message({message_id} from {return_path} to {to}, {} bytes)", bytes.len())
+        let Self { return_path, to, message_id, pieces } = self;
+        write!(f, "Message({message_id} from {return_path} to {to}, {pieces:?})")
     }
 }
 
@@ -127,6 +138,7 @@ impl Compiled {
                 .map_err(|_| ComposeError::Slot { part: name })?;
         }
         body.push(&format!("--{boundary}--\r\n"));
+        let body = body.shared();
         let keys = signers.of(&newsletter);
         let signing = (!keys.is_empty()).then(|| Signing::new(keys, &head, &body, letter.date.timestamp()));
         let domain = headers::domain("domain", &letter.domain)?;
@@ -154,33 +166,32 @@ impl Compiled {
             subject: &subject,
             personal: &personal,
         };
-        let bytes = self.bytes(&filling)?;
+        let pieces = self.pieces(&filling)?;
         Ok(Message {
             return_path: self.return_path(&verp)?,
             to: address.clone(),
             message_id: format!("{id}@{}", self.domain),
-            bytes,
+            pieces,
         })
     }
 
-    /// Signatures, header and body.
-    fn bytes(&self, filling: &Filling<'_>) -> Result<Vec<u8>, ComposeError> {
-        let (head, body) = (self.head.len(filling), self.body.len(filling));
-        let Some(signing) = &self.signing else {
-            let mut bytes = Vec::with_capacity(head + body);
-            self.head.fill(filling, &mut bytes);
-            self.body.fill(filling, &mut bytes);
-            return Ok(bytes);
-        };
+    /// Signatures, header and body. What is this message's own lies in one place, and the pieces are slices of it.
+    fn pieces(&self, filling: &Filling<'_>) -> Result<Vec<Piece>, ComposeError> {
+        let mut head = Vec::with_capacity(self.head.len(filling));
+        self.head.fill(filling, &mut head);
         // The signatures stand first and are known last; they sign the body without a copy of it.
-        let mut signed = Vec::with_capacity(head);
-        self.head.fill(filling, &mut signed);
-        let signatures = signing.sign(&signed, self.body.pieces(filling)).map_err(|_| ComposeError::Sign)?;
-        let mut bytes = Vec::with_capacity(signatures.len() + head + body);
-        bytes.extend_from_slice(signatures.as_bytes());
-        bytes.extend_from_slice(&signed);
-        self.body.fill(filling, &mut bytes);
-        Ok(bytes)
+        let signatures = match &self.signing {
+            Some(signing) => signing.sign(&head, self.body.bytes(filling)).map_err(|_| ComposeError::Sign)?,
+            None => String::new(),
+        };
+        let header = signatures.len() + head.len();
+        let mut own = Vec::with_capacity(header + self.body.own(filling).map(str::len).sum::<usize>());
+        own.extend_from_slice(signatures.as_bytes());
+        own.extend_from_slice(&head);
+        self.body.own(filling).for_each(|part| own.extend_from_slice(part.as_bytes()));
+        let own = Bytes::from(own);
+        let first = Piece::new(own.slice(..header));
+        Ok(std::iter::once(first).chain(self.body.pieces(filling, &own, header)).collect())
     }
 
     fn verp(&self, recipient: &Recipient) -> String {

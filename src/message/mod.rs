@@ -5,6 +5,7 @@
 mod compile;
 mod dkim;
 mod encode;
+pub mod fit;
 mod headers;
 mod personal;
 mod segments;

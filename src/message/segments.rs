@@ -1,5 +1,9 @@
 //! Bytes with holes: what is the same for every recipient, and where the recipient's parts go.
 
+use bytes::Bytes;
+
+use super::fit::Piece;
+
 /// A hole, by what fills it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
@@ -77,30 +81,76 @@ impl Segments {
         &self.fixed
     }
 
-    /// The text before the first slot.
-    pub fn common(&self) -> &str {
-        self.slots.first().and_then(|(at, _)| self.fixed.get(..*at)).unwrap_or(&self.fixed)
-    }
-
     /// How many bytes filling takes.
     pub fn len(&self, filling: &Filling<'_>) -> usize {
         self.fixed.len() + self.slots.iter().map(|(_, slot)| filling.part(*slot).len()).sum::<usize>()
     }
 
-    /// The bytes piece by piece: fixed text and what fills the slots in turns, beginning with [`common`](Self::common).
-    pub fn pieces<'a>(&'a self, filling: &'a Filling<'_>) -> impl Iterator<Item = &'a [u8]> {
-        // `at` never falls: slots are only ever appended.
-        let starts = std::iter::once(0).chain(self.slots.iter().map(|(at, _)| *at));
-        let slots = self.slots.iter().map(|(at, slot)| (*at, filling.part(*slot)));
-        let ends = slots.chain(std::iter::once((self.fixed.len(), "")));
-        starts.zip(ends).flat_map(|(start, (end, part))| {
-            [self.fixed.as_bytes().get(start..end).unwrap_or_default(), part.as_bytes()]
-        })
+    /// Appends the bytes with every slot filled.
+    pub fn fill(&self, filling: &Filling<'_>, bytes: &mut Vec<u8>) {
+        let mut done = 0;
+        for (at, slot) in &self.slots {
+            bytes.extend_from_slice(self.fixed.as_bytes().get(done..*at).unwrap_or_default());
+            bytes.extend_from_slice(filling.part(*slot).as_bytes());
+            done = *at;
+        }
+        bytes.extend_from_slice(self.fixed.as_bytes().get(done..).unwrap_or_default());
     }
 
-    /// Appends the bytes with every slot filled, in one pass.
-    pub fn fill(&self, filling: &Filling<'_>, bytes: &mut Vec<u8>) {
-        self.pieces(filling).for_each(|piece| bytes.extend_from_slice(piece));
+    /// For text of which all messages share the fixed pieces.
+    pub fn shared(self) -> Shared {
+        let (fixed, slots) = (Bytes::from(self.fixed), self.slots);
+        // `at` never falls: slots are only ever appended.
+        let ends = slots.iter().map(|(at, _)| *at).chain([fixed.len()]);
+        let starts = std::iter::once(0).chain(slots.iter().map(|(at, _)| *at));
+        let fixed = starts.zip(ends).map(|(start, end)| Piece::new(fixed.slice(start..end))).collect();
+        Shared { fixed, slots: slots.into_iter().map(|(_, slot)| slot).collect() }
+    }
+}
+
+/// Fixed pieces, with a slot after each but the last.
+#[derive(Clone, Debug)]
+pub(super) struct Shared {
+    fixed: Vec<Piece>,
+    slots: Vec<Slot>,
+}
+
+impl Shared {
+    /// Whether a slot is there at all, so that no token is made for nothing.
+    pub fn has(&self, wanted: Slot) -> bool {
+        self.slots.contains(&wanted)
+    }
+
+    /// The text before the first slot.
+    pub fn common(&self) -> &[u8] {
+        self.fixed.first().map_or(&[], |piece| piece.bytes())
+    }
+
+    /// What fills the slots, one after the other.
+    pub fn own<'a>(&'a self, filling: &'a Filling<'_>) -> impl Iterator<Item = &'a str> {
+        self.slots.iter().map(|slot| filling.part(*slot))
+    }
+
+    /// The bytes piece by piece: fixed text and what fills the slots in turns, beginning with [`common`](Self::common).
+    pub fn bytes<'a>(&'a self, filling: &'a Filling<'_>) -> impl Iterator<Item = &'a [u8]> {
+        let own = self.own(filling).map(str::as_bytes).chain([&[][..]]);
+        self.fixed.iter().zip(own).flat_map(|(fixed, own)| [&fixed.bytes()[..], own])
+    }
+
+    /// The same as pieces of a message that has its own bytes in `own`, from `at` on.
+    pub fn pieces<'a>(
+        &'a self,
+        filling: &'a Filling<'_>,
+        own: &'a Bytes,
+        mut at: usize,
+    ) -> impl Iterator<Item = Piece> {
+        let lengths = self.own(filling).map(str::len).chain([0]);
+        self.fixed.iter().zip(lengths).flat_map(move |(fixed, length)| {
+            let start = at;
+            at += length;
+            let part = (length > 0).then(|| Piece::new(own.slice(start..at)));
+            std::iter::once(fixed.clone()).chain(part)
+        })
     }
 }
 
@@ -134,7 +184,15 @@ mod tests {
         segments.fill(&filling, &mut bytes);
         assert_eq!(bytes, b"x0<c><to><id><v>a<u><p><s><1>b");
         assert_eq!(segments.len(&filling), bytes.len() - 1);
-        assert_eq!((segments.fixed(), segments.common()), ("0ab", "0"));
+        assert_eq!(segments.fixed(), "0ab");
         assert!(segments.has(Slot::Address) && !Segments::default().has(Slot::Address));
+
+        let shared = segments.shared();
+        assert_eq!(shared.bytes(&filling).collect::<Vec<_>>().concat(), bytes[1..]);
+        let own = Bytes::from(format!("header{}", shared.own(&filling).collect::<String>()));
+        let pieces: Vec<_> = shared.pieces(&filling, &own, 6).collect();
+        assert_eq!(super::super::fit::joined(&pieces), bytes[1..]);
+        assert_eq!(shared.common(), b"0");
+        assert!(shared.has(Slot::Address) && !shared.has(Slot::Personal(0)));
     }
 }

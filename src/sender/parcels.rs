@@ -118,8 +118,8 @@ impl Worker {
         let (subscriber, request, fields) = (*subscriber, *request, fields.clone());
         let recipient = Recipient { bucket: self.bucket, subscriber, address, request, fields };
         let spliced = contained(|| self.compiled.splice(&recipient)).map_err(Unmade::Alone)?;
-        let Message { return_path: from, to, bytes, .. } = spliced.map_err(Unmade::All)?;
-        let content = Content::new(bytes).map_err(|error| Unmade::Alone(error.to_string()))?;
+        let Message { return_path: from, to, pieces, .. } = spliced.map_err(Unmade::All)?;
+        let content = Content::new(pieces).map_err(|error| Unmade::Alone(error.to_string()))?;
         Ok((Envelope { from, to }, content))
     }
 }

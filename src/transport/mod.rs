@@ -2,12 +2,12 @@
 //!
 //! One owner per connection; any timeout, cancel or protocol error drops the connection.
 
-mod fit;
 mod outbox;
 mod smtp;
 
 pub use outbox::{Outbox, OutboxMail};
 
+use std::collections::VecDeque;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use crate::config;
 use crate::delivery::rate::Rate;
 use crate::delivery::{Phase, Reply};
+use crate::message::fit::{self, Piece};
 use crate::types::EmailAddress;
 
 /// Sender and recipient of one SMTP transaction.
@@ -28,22 +29,39 @@ pub struct Envelope {
 
 /// A message that is fit for the wire: ASCII lines of at most 998 octets, each ended by CRLF. Not dot-stuffed.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Content(Bytes);
+pub struct Content {
+    pieces: Vec<Piece>,
+    /// A line begins with a dot.
+    dot: bool,
+}
 
 impl Content {
     /// Checks a message.
     ///
     /// # Errors
     /// [`TransportError::Unfit`]: what is wrong with it, and in which line.
-    pub fn new(bytes: Vec<u8>) -> Result<Self, TransportError> {
-        fit::check(&bytes).map_err(TransportError::Unfit)?;
-        Ok(Self(bytes.into()))
+    pub fn new(pieces: Vec<Piece>) -> Result<Self, TransportError> {
+        let dot = fit::check_pieces(&pieces).map_err(TransportError::Unfit)?;
+        Ok(Self { pieces, dot })
+    }
+
+    /// The bytes, put together.
+    fn bytes(&self) -> Vec<u8> {
+        fit::joined(&self.pieces)
+    }
+
+    /// As it goes on the wire after DATA, without the final dot: in its pieces, unless dots must be doubled.
+    fn stuffed(&self) -> VecDeque<Bytes> {
+        if self.dot {
+            return [fit::stuffed(&self.bytes()).into()].into();
+        }
+        self.pieces.iter().map(|piece| piece.bytes().clone()).collect()
     }
 }
 
 impl std::fmt::Debug for Content {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Content({} bytes)", self.0.len())
+        write!(f, "Content({:?})", self.pieces)
     }
 }
 

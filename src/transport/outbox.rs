@@ -82,10 +82,11 @@ impl Outbox {
 
     /// Writes a mail and returns its name.
     async fn write(&self, content: &Content) -> Result<String, TransportError> {
-        let name = name_of(&String::from_utf8_lossy(&content.0)).ok_or_else(|| {
+        let bytes = content.bytes();
+        let name = name_of(&String::from_utf8_lossy(&bytes)).ok_or_else(|| {
             TransportError::Unfit("it has no Date and Message-ID of ours, from which its file name is made".to_owned())
         })?;
-        let (directory, file, bytes) = (self.directory.clone(), name.clone(), content.0.clone());
+        let (directory, file) = (self.directory.clone(), name.clone());
         let written = tokio::task::spawn_blocking(move || write(&directory, &file, &bytes)).await;
         match written.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
             Ok(()) => Ok(name),

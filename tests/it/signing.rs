@@ -221,7 +221,8 @@ async fn relay(app: &TestApp, postfix: &Postfix, files: &[PathBuf]) {
         let envelope = Envelope { from: address("bounces@news.example"), to: address(to) };
         let round = connection.round(None, Some(&envelope)).await;
         assert_eq!(round.envelope, Some(Announced::Ready), "{round:?}");
-        let round = connection.round(Some(&Content::new(text.into_bytes()).unwrap()), None).await;
+        let round =
+            connection.round(Some(&Content::new(vec![tidings::message::fit::Piece::new(text)]).unwrap()), None).await;
         assert_eq!(round.content.as_ref().map(|reply| reply.code), Some(250), "{round:?}");
     }
     connection.quit().await;

@@ -232,7 +232,7 @@ async fn page(
             subject: letter.subject.clone(),
             from: newsletter.from.name().unwrap_or_else(|| newsletter.from.address().expose()).to_owned(),
             text: letters::shown(&letter.text),
-            source: String::from_utf8_lossy(&message.bytes).into_owned(),
+            source: String::from_utf8_lossy(&message.bytes()).into_owned(),
             size: thousands(fit.size),
             limit: thousands(newsletter.html_limit),
             filled: (100 * fit.size / newsletter.html_limit.max(1)).min(100),

@@ -70,7 +70,7 @@ fn composed(letter: &Letter) -> String {
 
 fn composed_for(letter: &Letter, recipient: &Recipient) -> String {
     let message = compile(mailing(), letter).unwrap().splice(recipient).unwrap();
-    let text = String::from_utf8(message.bytes).unwrap();
+    let text = String::from_utf8(message.bytes()).unwrap();
     assert!(text.is_ascii());
     assert!(!text.replace("\r\n", "").contains(['\r', '\n', '\0']), "{text}");
     assert!(text.split("\r\n").all(|line| line.len() <= 998), "{text}");
@@ -178,8 +178,8 @@ fn a_message_is_the_same_every_time_and_different_for_everyone() {
     let bob = compile(mailing()).splice(&bob).unwrap();
     assert_ne!(ada.message_id, bob.message_id);
     assert_ne!(ada.message_id, compile(MailingId::from_bytes([6; 10])).splice(&recipient()).unwrap().message_id);
-    assert_eq!(ada.bytes.len(), bob.bytes.len());
-    assert!(String::from_utf8(ada.bytes.clone()).unwrap().contains(&format!("<{}>", ada.message_id)));
+    assert_eq!(ada.bytes().len(), bob.bytes().len());
+    assert!(String::from_utf8(ada.bytes()).unwrap().contains(&format!("<{}>", ada.message_id)));
     assert!(!format!("{ada:?}").contains("ada@"), "{ada:?}");
 }
 
@@ -218,7 +218,7 @@ fn every_header_that_is_configured_stands_in_its_form() {
 fn only_an_address_beyond_ascii_makes_a_message_beyond_ascii() {
     let address = EmailAddress::parse("jörg@bücher.example").unwrap();
     let message = compile(mailing(), &letter()).unwrap().splice(&Recipient { address, ..recipient() }).unwrap();
-    let text = String::from_utf8(message.bytes).unwrap();
+    let text = String::from_utf8(message.bytes()).unwrap();
     let other: Vec<&str> = text.split("\r\n").filter(|line| !line.is_ascii()).collect();
     assert_eq!(other, ["To: jörg@xn--bcher-kva.example"]);
 }

@@ -11,7 +11,7 @@ use aws_lc_rs::digest::{Context, SHA256};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::super::segments::Segments;
+use super::super::segments::{Segments, Shared};
 use super::key::{SigningKey, pieces};
 
 /// Headers that are signed where they stand. The others (`Precedence`, `Auto-Submitted` and their like) say nothing that a forger
@@ -82,11 +82,11 @@ struct Seal {
 
 impl Signing {
     /// Prepares the signatures of a letter; `time` is its date in seconds.
-    pub fn new(keys: &[Arc<SigningKey>], head: &Segments, body: &Segments, time: i64) -> Self {
+    pub fn new(keys: &[Arc<SigningKey>], head: &Segments, body: &Shared, time: i64) -> Self {
         let names = signed_names(head.fixed());
         let seals = keys.iter().map(|key| Seal::new(key, &names, time)).collect();
         let mut common = Context::new(&SHA256);
-        common.update(body.common().as_bytes());
+        common.update(body.common());
         Self { seals, common }
     }
 

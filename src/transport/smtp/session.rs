@@ -3,6 +3,7 @@
 //! Anything unexpected ends it. While a round is under way the session counts as broken, so a cancelled round cannot be
 //! followed by another that reads its replies.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use bytes::Bytes;
 use lettre::transport::smtp::client::AsyncSmtpConnection;
 use lettre::transport::smtp::response::Response;
 
-use super::super::{Announced, Content, Envelope, Round, TransportError, fit};
+use super::super::{Announced, Content, Envelope, Round, TransportError};
 use super::deadline::{self, within};
 use super::judge::judge;
 use super::wire::Ahead;
@@ -65,7 +66,7 @@ enum State {
 #[derive(Default)]
 struct Steps {
     /// A content up to its final dot, which is in the text.
-    ahead: Bytes,
+    ahead: VecDeque<Bytes>,
     text: String,
     ends: Vec<(Phase, usize)>,
 }
@@ -73,12 +74,13 @@ struct Steps {
 impl Steps {
     fn new(manner: Manner, content: Option<&Content>, next: Option<&Envelope>) -> Self {
         let mut steps = Self::default();
-        if let Some(Content(content)) = content {
+        if let Some(content) = content {
             if manner.chunking {
                 // What stands before a content's end must be text for lettre; checked contents are.
-                steps.text = format!("BDAT {} LAST\r\n{}", content.len(), String::from_utf8_lossy(content));
+                let bytes = content.bytes();
+                steps.text = format!("BDAT {} LAST\r\n{}", bytes.len(), String::from_utf8_lossy(&bytes));
             } else {
-                steps.ahead = fit::stuffed(content);
+                steps.ahead = content.stuffed();
                 steps.text.push_str(".\r\n");
             }
             steps.end(manner.content());

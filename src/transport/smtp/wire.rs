@@ -3,10 +3,11 @@
 //! lettre reads replies as UTF-8 lines of any length. One recipient's refusal in Latin-1 would cost the connection every
 //! time, and a relay that never ends a line all memory. So bytes over 127 become `?`, a flood is an error, and so is the end.
 
+use std::collections::VecDeque;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -25,27 +26,40 @@ const MAX_UNASKED: usize = 64 * 1024;
 /// How far a peer may fall behind: its buffers may be full for a while.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Pieces of one call: the system takes 1024, and a message has a dozen unless it is full of fields.
+const PIECES: usize = 64;
+
 /// Least bytes a second. A relay that reads by the byte would hold a connection, and a mailing, for hours;
 /// RFC 5321 section 4.5.3.2.5 has three minutes for a block.
 const MIN_RATE: f64 = 1024.0;
 
 /// What goes out before whatever lettre writes next. lettre copies what it is given to write, and a content is nearly all of a session.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Ahead(Arc<Mutex<Bytes>>);
+pub(super) struct Ahead(Arc<Mutex<VecDeque<Bytes>>>);
 
 impl Ahead {
     /// Puts a content there; its final dot is what lettre writes next.
-    pub fn put(&self, content: Bytes) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = content;
+    pub fn put(&self, content: VecDeque<Bytes>) {
+        *self.lock() = content;
     }
 
-    fn left(&self) -> Bytes {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Bytes>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn advance(&self, bytes: usize) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).advance(bytes);
+/// Takes bytes that were written off the pieces; how many of them were theirs.
+fn take(pieces: &mut VecDeque<Bytes>, written: usize) -> usize {
+    let mut left = written;
+    while let Some(first) = pieces.front_mut() {
+        if left < first.len() {
+            first.advance(left);
+            return written;
+        }
+        left -= first.len();
+        pieces.pop_front();
     }
+    written - left
 }
 
 /// One connection's stream.
@@ -102,9 +116,12 @@ impl Wire {
         Self { lhlo: protocol == Protocol::Lmtp, ahead: ahead.clone(), ..self }
     }
 
-    /// Writes two pieces in one call.
-    fn poll_pieces(&mut self, cx: &mut Context<'_>, ahead: &[u8], bytes: &[u8]) -> Poll<Result<usize>> {
-        let pieces = [IoSlice::new(ahead), IoSlice::new(bytes)];
+    /// Writes pieces, and `bytes` after them, in one call.
+    fn poll_pieces(&mut self, cx: &mut Context<'_>, ahead: &VecDeque<Bytes>, bytes: &[u8]) -> Poll<Result<usize>> {
+        let mut pieces: Vec<_> = ahead.iter().take(PIECES).map(|piece| IoSlice::new(piece)).collect();
+        if pieces.len() == ahead.len() {
+            pieces.push(IoSlice::new(bytes));
+        }
         match &mut self.stream {
             Stream::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, &pieces),
             Stream::Unix(unix) => Pin::new(unix).poll_write_vectored(cx, &pieces),
@@ -172,7 +189,8 @@ impl AsyncWrite for Wire {
         let hello = self.lhlo.then(|| bytes.strip_prefix(b"EHLO")).flatten().map(|rest| [b"LHLO", rest].concat());
         let bytes = hello.as_deref().unwrap_or(bytes);
         loop {
-            let ahead = self.ahead.left();
+            let ahead = self.ahead.clone();
+            let mut ahead = ahead.lock();
             let Poll::Ready(written) = self.poll_pieces(cx, &ahead, bytes) else { return self.poll_late(cx) };
             // A line of a content may begin like that too. Not before: what is written later is asked for once more.
             self.lhlo = false;
@@ -180,8 +198,7 @@ impl AsyncWrite for Wire {
             let most = Instant::now() + GRACE;
             let earned = Duration::from_secs_f64(written as f64 / MIN_RATE);
             self.deadline = Some(self.deadline.map_or(most, |deadline| most.min(deadline + earned)));
-            let of_ahead = written.min(ahead.len());
-            self.ahead.advance(of_ahead);
+            let of_ahead = take(&mut ahead, written);
             // Zero bytes would be the end of the stream for lettre, which knows nothing of what went ahead.
             if written == 0 || written > of_ahead {
                 return Poll::Ready(Ok(written - of_ahead));

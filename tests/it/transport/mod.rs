@@ -63,7 +63,7 @@ fn message(n: usize) -> Content {
 }
 
 fn content(text: impl Into<Vec<u8>>) -> Content {
-    Content::new(text.into()).unwrap()
+    Content::new(vec![tidings::message::fit::Piece::new(text.into())]).unwrap()
 }
 
 fn code(round: &Round) -> Option<u16> {

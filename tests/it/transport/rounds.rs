@@ -254,7 +254,7 @@ async fn ten_thousand_lines_of_dots_arrive_as_they_were() {
 #[test]
 fn a_message_that_is_not_fit_cannot_be_given_to_a_connection() {
     for unfit in ["a\r\n.\r\nMAIL FROM:<x@example.com>", "a\n.\n\r\n", "a\r.\r\r\n", "é\r\n", "a\0\r\n"] {
-        let refused = tidings::transport::Content::new(unfit.as_bytes().to_vec());
+        let refused = tidings::transport::Content::new(vec![tidings::message::fit::Piece::new(unfit)]);
         assert!(matches!(refused, Err(TransportError::Unfit(_))), "{refused:?}");
     }
 }
