@@ -1,5 +1,6 @@
 //! One connection: announces the next envelope with the last content, and hands a content over only when that is durable.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -170,7 +171,8 @@ impl Worker {
                 self.recorder.append(entries).await?;
                 return Ok(broken.map_or(End::Done, End::Broken));
             }
-            let ahead = self.prepare(held, turn, handing.is_some(), &mut too_many);
+            // Pinned first: `join!` would move it, and it has room for all that may have to be read, which is kilobytes.
+            let ahead = pin!(self.prepare(held, turn, handing.is_some(), &mut too_many));
             let (appended, ahead) = tokio::join!(self.recorder.append(entries), ahead);
             let appended = appended?;
             next = ahead?;

@@ -20,6 +20,7 @@ macro_rules! head_columns {
     };
 }
 
+/// Their names.
 const HEAD: [&str; 9] = ["issue", "slug", "news_at", "title", "written", "summary", "url", "path", "updated_at"];
 
 /// What a feed is planned from.
