@@ -92,11 +92,11 @@ async fn note_change(tx: &mut Tx, newsletter: &NewsletterId, now: DateTime<Utc>)
 
 /// Writes an issue with its newest revision; whether readers see a difference.
 async fn write_issue(tx: &mut Tx, published: &PublishedIssue, now: DateTime<Utc>) -> Result<bool, Fault> {
-    let new = &published.revision;
+    let PublishedIssue { revision: new, content_hash, aliases, mail, changed: _ } = published;
     let before = seen_by_readers(tx, &new.newsletter, &new.issue).await?;
-    let mut statements = vec![issue_row(published, now), mail_row(new, &published.mail, now)];
-    statements.extend(revision_rows(new, &published.content_hash)?);
-    statements.extend(paths(new, &published.aliases)?);
+    let mut statements = vec![issue_row(published, now), mail_row(new, mail, now)];
+    statements.extend(revision_rows(new, content_hash)?);
+    statements.extend(paths(new, aliases)?);
     statements.extend(facets(new)?);
     statements.push(words(new));
     tx.execute_all(statements).await?;
@@ -167,15 +167,20 @@ fn paths(new: &Revision, aliases: &[String]) -> Result<[Statement; 4], Fault> {
         values.push(rows(&paths.iter().map(|path| args![path]).collect::<Vec<_>>())?);
         Ok(values)
     };
-    let asset = "INSERT INTO asset (newsletter, path, issue) SELECT $1, v.value ->> 0, $2 FROM {rows $3} AS v WHERE true \
-         ON CONFLICT DO NOTHING";
-    let alias = "INSERT INTO alias (newsletter, path, issue) SELECT $1, v.value ->> 0, $2 FROM {rows $3} AS v WHERE true \
-         ON CONFLICT DO NOTHING";
+    macro_rules! insert_into {
+        ($table:literal) => {
+            concat!(
+                "INSERT INTO ",
+                $table,
+                " (newsletter, path, issue) SELECT $1, v.value ->> 0, $2 FROM {rows $3} AS v WHERE true ON CONFLICT DO NOTHING"
+            )
+        };
+    }
     Ok([
         ("DELETE FROM asset WHERE newsletter = $1 AND issue = $2", of()),
-        (asset, list(&new.content.assets)?),
+        (insert_into!("asset"), list(&new.content.assets)?),
         ("DELETE FROM alias WHERE newsletter = $1 AND issue = $2", of()),
-        (alias, list(aliases)?),
+        (insert_into!("alias"), list(aliases)?),
     ])
 }
 

@@ -206,8 +206,8 @@ impl Tx {
     /// Runs statements one after the other; the number of rows they changed. SQLite's thread gets them as one: each change of threads waits
     /// for a processor that others use.
     pub(super) async fn execute_all(&mut self, statements: Vec<(&'static str, Vec<Value>)>) -> Result<u64, Fault> {
-        let mut changed = 0;
         let Kind::Sqlite(tx) = &mut self.kind else {
+            let mut changed = 0;
             for (sql, args) in statements {
                 changed += self.execute(sql, args).await?;
             }
@@ -219,13 +219,13 @@ impl Tx {
             script.push(';');
             values.extend(args);
         }
-        changed += query!(Sqlite, script, values).execute(&mut **tx).await?.rows_affected();
-        Ok(changed)
+        Ok(query!(Sqlite, script, values).execute(&mut **tx).await?.rows_affected())
     }
 
     /// Runs statements that change rows, and says whether each changed as many as it can. When not, the transaction must be undone: the
     /// rest may have run or not.
     pub(super) async fn change(&mut self, changes: Vec<Change>) -> Result<bool, Fault> {
+        // Where each statement is a question of its own anyway, the first that falls short is the last.
         if let Kind::Postgres(_) = &self.kind {
             for Change { sql, args, rows } in changes {
                 if self.execute(sql, args).await? != rows {
