@@ -5,6 +5,7 @@
 
 mod breaker;
 mod crew;
+mod draft;
 mod limits;
 mod line;
 mod parcels;
@@ -12,6 +13,7 @@ mod pass;
 mod pool;
 mod queue;
 mod ration;
+mod ready;
 mod recorder;
 mod turns;
 mod waits;
@@ -36,6 +38,7 @@ use crate::transport::{Transport, TransportError};
 use crate::types::{MailingId, NewsletterId, NodeId};
 use breaker::Leave;
 use crew::{Crew, Gate};
+use draft::Composer;
 use limits::{Domains, Limit};
 use line::{Line, Shift};
 use pass::Pass;
@@ -129,7 +132,6 @@ pub enum SendError {
 struct Order<'a> {
     lane: Lane,
     lease: &'a Lease,
-    compiled: &'a Arc<Compiled>,
     queue: &'a Arc<Queue>,
     recorder: &'a Recorder,
 }
@@ -228,12 +230,13 @@ impl Sender {
         let queue = Arc::new(queue);
         let people = queue.look_ahead().await.max(1);
         let (recorder, recording) = Recorder::start(store.clone(), lease.clone(), clock.clone());
-        let order = Order { lane, lease, compiled: &compiled, queue: &queue, recorder: &recorder };
+        let order = Order { lane, lease, queue: &queue, recorder: &recorder };
         let shifts = self.shifts(crew, &order, people).await?;
         if shifts.is_empty() {
             return Ok(Tick::Waits);
         }
-        let pass = Pass::new(store.clone(), clock.clone(), lease.clone(), queue, recording);
+        let makers = Composer { compiled, bucket: lease.bucket }.start(queue.ready(), people);
+        let pass = Pass::new(store.clone(), clock.clone(), lease.clone(), queue, recording, makers);
         drop(recorder);
         let Work { accepted, answered, trouble } = match pass.run(shifts).await? {
             Ok(work) => work,
@@ -328,12 +331,11 @@ impl Sender {
 
     fn worker(&self, line: &Arc<Line>, order: &Order<'_>) -> Worker {
         let Parts { store, patience, clock, chance, stop, .. } = &self.parts;
-        let Order { lane, lease, compiled, queue, recorder } = *order;
+        let Order { lane, lease, queue, recorder } = *order;
         Worker {
             store: store.clone(),
             line: Arc::clone(line),
             lane,
-            compiled: Arc::clone(compiled),
             limit: self.limit(lease.mailing),
             domains: self.domains.clone(),
             queue: Arc::clone(queue),
@@ -342,7 +344,6 @@ impl Sender {
             clock: clock.clone(),
             chance: chance.clone(),
             stop: stop.clone(),
-            bucket: lease.bucket,
             mailing: lease.mailing,
         }
     }

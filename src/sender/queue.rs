@@ -1,6 +1,7 @@
 //! Who is next in a leased batch: first those in doubt, then deferrals that are due, then everyone not tried yet.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, watch};
@@ -8,6 +9,8 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::crew::Gate;
+use super::draft::Draft;
+use super::ready::{Job, Ready};
 use crate::clock::Clock;
 use crate::config::InDoubt;
 use crate::store::{Lease, Pending, Store, StoreError};
@@ -41,16 +44,16 @@ pub struct Queue {
     state: Mutex<State>,
     /// Whether somebody found nobody left.
     drained: watch::Sender<bool>,
+    ready: Arc<Ready>,
 }
 
 #[derive(Debug)]
 struct State {
-    ready: VecDeque<Job>,
     stage: Stage,
     /// The next page of those not tried yet, which is read while there are others.
     ahead: Option<JoinHandle<Result<Vec<Pending>, StoreError>>>,
     /// Who waits for a slot of a domain, and when to ask for it again.
-    aside: VecDeque<(Instant, Pending)>,
+    aside: VecDeque<(Instant, Arc<Draft>)>,
     /// Somebody was left in the database for another pass.
     passed: bool,
     /// Since when all who are left wait.
@@ -89,17 +92,6 @@ enum Stage {
     End,
 }
 
-/// What to do with one recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Job {
-    /// Send a message.
-    Send(Pending),
-    /// In doubt since an earlier lease, and the policy is to hold: note it, send nothing.
-    Hold(Pending),
-    /// Not eligible any more, for this reason: note it, send nothing.
-    Skip(Pending, String),
-}
-
 impl Queue {
     /// The queue of a fresh lease, which gives nobody any more after `until`. It lets the next batch begin when nobody is left.
     pub fn new(
@@ -111,7 +103,6 @@ impl Queue {
         gate: Gate,
     ) -> Self {
         let state = Mutex::new(State {
-            ready: VecDeque::new(),
             stage: Stage::InDoubt,
             ahead: None,
             aside: VecDeque::new(),
@@ -119,7 +110,8 @@ impl Queue {
             lingering: None,
             gate: Some(gate),
         });
-        Self { store, lease, clock, in_doubt, until, state, drained: watch::Sender::new(false) }
+        let (drained, ready) = (watch::Sender::new(false), Arc::default());
+        Self { store, lease, clock, in_doubt, until, state, drained, ready }
     }
 
     /// Who is next.
@@ -136,12 +128,12 @@ impl Queue {
         let mut state = self.state.lock().await;
         let now = Instant::now();
         if let Some(at) = state.aside.iter().position(|(until, _)| *until <= now)
-            && let Some((_, pending)) = state.aside.remove(at)
+            && let Some((_, draft)) = state.aside.remove(at)
         {
-            return Ok(Step::Job(Job::Send(pending)));
+            return Ok(Step::Job(Job::Send(draft)));
         }
         self.fill(&mut state).await?;
-        if let Some(job) = state.ready.pop_front() {
+        if let Some(job) = self.ready.pop() {
             self.read_ahead(&mut state);
             return Ok(Step::Job(job));
         }
@@ -152,11 +144,16 @@ impl Queue {
         })
     }
 
+    /// Who is next, for the threads that make their messages.
+    pub fn ready(&self) -> &Arc<Ready> {
+        &self.ready
+    }
+
     /// Sets somebody aside whose domain has to wait this long.
-    pub async fn set_aside(&self, pending: Pending, wait: Duration) {
+    pub async fn set_aside(&self, draft: Arc<Draft>, wait: Duration) {
         let mut state = self.state.lock().await;
         if state.aside.len() < ASIDE {
-            state.aside.push_back((Instant::now() + wait, pending));
+            state.aside.push_back((Instant::now() + wait, draft));
         } else {
             state.passed = true;
         }
@@ -177,8 +174,8 @@ impl Queue {
     }
 
     /// Gives back a recipient whose content did not go on the wire.
-    pub async fn put_back(&self, pending: Pending) {
-        self.state.lock().await.ready.push_front(Job::Send(pending));
+    pub fn put_back(&self, draft: Arc<Draft>) {
+        self.ready.put_back(draft);
         self.drained.send_replace(false);
     }
 
@@ -186,14 +183,14 @@ impl Queue {
     pub async fn look_ahead(&self) -> usize {
         let mut state = self.state.lock().await;
         let _ = self.fill(&mut state).await;
-        state.ready.len()
+        self.ready.len()
     }
 
     /// What is left.
     pub async fn rest(&self) -> Rest {
         let state = self.state.lock().await;
         match waiting(&state) {
-            _ if state.stage != Stage::End || !state.ready.is_empty() => Rest::Somebody,
+            _ if state.stage != Stage::End || self.ready.len() > 0 => Rest::Somebody,
             Some(wait) => Rest::Waiting(if wait > LINGER { wait } else { Duration::ZERO }),
             None if state.passed => Rest::Waiting(Duration::ZERO),
             None => Rest::Nobody,
@@ -203,19 +200,19 @@ impl Queue {
     /// Begins to read the next page in time: until it is there, no connection would have anything to do.
     fn read_ahead(&self, state: &mut State) {
         let Stage::Untried(after) = state.stage else { return };
-        if state.ready.len() < PAGE / 2 && state.ahead.is_none() {
+        if self.ready.len() < PAGE / 2 && state.ahead.is_none() {
             let (store, lease) = (self.store.clone(), self.lease.clone());
             state.ahead = Some(tokio::spawn(async move { store.untried(&lease, after, PAGE).await }));
         }
     }
 
     async fn fill(&self, state: &mut State) -> Result<(), StoreError> {
-        while state.ready.is_empty() && state.stage != Stage::End {
+        while (self.ready.len() == 0 || state.is_read()) && state.stage != Stage::End {
             let page = match state.stage {
                 Stage::InDoubt => {
                     let doubts = self.store.in_doubt(&self.lease).await?;
                     state.stage = Stage::DueAgain(None);
-                    state.ready.extend(doubts.into_iter().map(|pending| self.doubtful(pending)));
+                    self.ready.extend(doubts.into_iter().map(|pending| self.doubtful(pending)));
                     continue;
                 }
                 Stage::DueAgain(after) => self.store.due_again(&self.lease, after, PAGE, self.clock.now()).await?,
@@ -236,9 +233,9 @@ impl Queue {
                 (_, Some(last)) => Stage::Untried(Some(last)),
                 (_, None) => Stage::End,
             };
-            state.ready.extend(page.into_iter().map(|mut pending| match pending.skip.take() {
+            self.ready.extend(page.into_iter().map(|mut pending| match pending.skip.take() {
                 Some(reason) => Job::Skip(pending, reason),
-                None => Job::Send(pending),
+                None => Job::Send(Draft::new(pending)),
             }));
         }
         Ok(())
@@ -248,10 +245,17 @@ impl Queue {
     fn doubtful(&self, pending: Pending) -> Job {
         match self.in_doubt {
             InDoubt::Resend if pending.attempt < MOST_RESENDS => {
-                Job::Send(Pending { attempt: pending.attempt + 1, ..pending })
+                Job::Send(Draft::new(Pending { attempt: pending.attempt + 1, ..pending }))
             }
             InDoubt::Resend | InDoubt::Hold => Job::Hold(pending),
         }
+    }
+}
+
+impl State {
+    /// Whether the next page is there: it is taken at once, so that there are always messages to be made.
+    fn is_read(&self) -> bool {
+        self.ahead.as_ref().is_some_and(JoinHandle::is_finished)
     }
 }
 

@@ -37,7 +37,7 @@ pub struct Recorder {
     enough: Arc<Enough>,
 }
 
-/// Wakes the recording thread once for a group, and not for each append.
+/// Wakes the recording task once for a group, and not for each append.
 #[derive(Debug, Default)]
 struct Enough {
     /// How many appends it waits for.
@@ -47,16 +47,11 @@ struct Enough {
 
 impl Recorder {
     /// Starts recording for a lease. The task ends when every clone of the recorder is gone, and says whether the lease was lost.
-    ///
-    /// It has a thread of its own: a commit is a chain of answers from the database, and on a worker of the runtime each of them would
-    /// wait behind the connections that sign their next message, until all wait for the commit.
     pub fn start(store: Store, lease: Lease, clock: Clock) -> (Self, JoinHandle<bool>) {
         let (sender, receiver) = mpsc::channel(GROUP);
         let enough = Arc::new(Enough::default());
         let requests = Requests { appends: receiver, enough: Arc::clone(&enough) };
-        let runtime = tokio::runtime::Handle::current();
-        let record = move || runtime.block_on(record(store, lease, clock, requests));
-        (Self { appends: sender, enough }, tokio::task::spawn_blocking(record))
+        (Self { appends: sender, enough }, tokio::spawn(record(store, lease, clock, requests)))
     }
 
     /// Makes entries durable, in one commit, and says what became of each.

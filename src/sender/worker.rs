@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::Lane;
+use super::draft::Draft;
 use super::limits::{Domains, Limit};
 use super::line::Line;
 use super::parcels::Parcel;
@@ -18,10 +19,9 @@ use super::turns::Turn;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::delivery::{self, Attempt, Outcome, Patience, Phase, Reply};
-use crate::message::Compiled;
 use crate::store::{Appended, Entry, Event, LeaseLost, Pending, Store};
 use crate::transport::{Announced, Content, Envelope, Round, TransportError};
-use crate::types::{Bucket, MailingId};
+use crate::types::MailingId;
 
 /// After a relay that was busy with a content it had taken: soon, since the attempt says nothing about the recipient.
 const BUSY_RETRY: chrono::Duration = chrono::Duration::minutes(1);
@@ -34,7 +34,6 @@ pub struct Worker {
     pub store: Store,
     pub line: Arc<Line>,
     pub lane: Lane,
-    pub compiled: Arc<Compiled>,
     /// Of the mailing.
     pub limit: Arc<Limit>,
     pub domains: Domains,
@@ -44,7 +43,6 @@ pub struct Worker {
     pub clock: Clock,
     pub chance: Chance,
     pub stop: watch::Receiver<bool>,
-    pub bucket: Bucket,
     pub mailing: MailingId,
 }
 
@@ -162,8 +160,8 @@ impl Worker {
             if flying.is_none() && announced.is_none() {
                 return Ok(End::Done);
             }
-            let envelope = announced.as_ref().map(|parcel| &parcel.envelope);
-            let content = flying.as_ref().map(|parcel| &parcel.content);
+            let envelope = announced.as_ref().map(|parcel| &parcel.mail.envelope);
+            let content = flying.as_ref().map(|parcel| &parcel.mail.content);
             let round = self.exchange(held, content, envelope).await;
             let Noted { entries, handing, leave, broken } =
                 self.note(held, (flying.take(), announced), round, work).await;
@@ -180,7 +178,7 @@ impl Worker {
                 match appended.last() {
                     Some(Appended::Written | Appended::Present) => flying = Some(parcel),
                     Some(Appended::Paused) => {
-                        self.queue.put_back(parcel.pending).await;
+                        self.queue.put_back(parcel.draft);
                         self.unprepare(next).await;
                         return Ok(End::Paused);
                     }
@@ -211,23 +209,23 @@ impl Worker {
             work.answered += 1;
             work.accepted += u64::from(reply.code == 250);
             let about = held.connection().answers_for();
-            let (event, next) = self.after_content(&parcel.pending, about, reply).await;
-            entries.push(entry(&parcel.pending, event));
+            let (event, next) = self.after_content(&parcel.draft.pending, about, reply).await;
+            entries.push(entry(&parcel.draft.pending, event));
             leave |= matches!(next, Next::Leave);
         }
         let mut handing = None;
         match (announced, envelope) {
             (Some(parcel), Some(Announced::Ready)) if broken.is_none() => {
-                entries.push(entry(&parcel.pending, Event::Handed));
+                entries.push(entry(&parcel.draft.pending, Event::Handed));
                 handing = Some(parcel);
             }
             (Some(parcel), Some(Announced::Refused { phase, reply })) => {
                 work.answered += u64::from(reply.code != 421);
-                let (event, next) = self.after_envelope(parcel.pending, phase, reply).await;
+                let (event, next) = self.after_envelope(parcel.draft, phase, reply).await;
                 entries.extend(event);
                 leave |= matches!(next, Next::Leave);
             }
-            (Some(parcel), _) => self.queue.put_back(parcel.pending).await,
+            (Some(parcel), _) => self.queue.put_back(parcel.draft),
             (None, _) => {}
         }
         Noted { entries, handing, leave, broken }
@@ -265,17 +263,21 @@ impl Worker {
     }
 
     /// What a refused envelope means. Nothing was handed, so what is not about the recipient leaves no trace in the ledger.
-    async fn after_envelope(&self, pending: Pending, phase: Phase, reply: Reply) -> (Option<Entry>, Next) {
-        match self.decide(&pending, phase, &reply) {
-            Outcome::Deferred { retry_at } => (Some(entry(&pending, Event::Deferred { retry_at, reply })), Next::GoOn),
-            Outcome::Refused { suppress } => (Some(entry(&pending, Event::Refused { suppress, reply })), Next::GoOn),
+    async fn after_envelope(&self, draft: Arc<Draft>, phase: Phase, reply: Reply) -> (Option<Entry>, Next) {
+        match self.decide(&draft.pending, phase, &reply) {
+            Outcome::Deferred { retry_at } => {
+                (Some(entry(&draft.pending, Event::Deferred { retry_at, reply })), Next::GoOn)
+            }
+            Outcome::Refused { suppress } => {
+                (Some(entry(&draft.pending, Event::Refused { suppress, reply })), Next::GoOn)
+            }
             Outcome::OurFault => {
                 self.pause(&refusal(&reply)).await;
-                self.queue.put_back(pending).await;
+                self.queue.put_back(draft);
                 (None, Next::Leave)
             }
             Outcome::TryLater | Outcome::Accepted => {
-                self.queue.put_back(pending).await;
+                self.queue.put_back(draft);
                 (None, Next::Leave)
             }
         }
