@@ -132,7 +132,8 @@ impl Allowance {
             count = count.min((most - taken).max(1));
         }
         if wait > 0 {
-            return Grant::Later(duration(wait));
+            // What others hold may come back.
+            return Grant::Later(duration(self.settled_at(rate, clock).map_or(wait, |at| wait.min(at - clock))));
         }
         self.next = first + spacing * count;
         let lapse = rate.counted().next().map(|shortest| {
@@ -181,6 +182,14 @@ impl Allowance {
             free >= messages
         });
         last.map_or(clock, |count| (count.part + PARTS + 1) * count.length())
+    }
+
+    /// When everything that was counted is used or put back, if that is still to come: slots are counted under the time when they lapse.
+    fn settled_at(&self, rate: Rate, clock: i64) -> Option<i64> {
+        let shortest = rate.counted().next()?;
+        let last =
+            self.counts.iter().filter(|count| count.seconds == shortest.seconds).map(|count| count.part).max()?;
+        Some((last + 1) * part(shortest.seconds)).filter(|at| *at > clock)
     }
 
     fn count(&mut self, rate: Rate, at: i64, messages: i64) {

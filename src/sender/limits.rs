@@ -144,6 +144,16 @@ impl Limit {
         }
     }
 
+    /// Gives back what was counted and is not used: a node that has nothing to do must not keep it from the others until it lapses.
+    pub async fn release(&self) -> Result<(), StoreError> {
+        let mut state = self.state.lock().await;
+        if let State::Slots(Slots { left: left @ 1.., lapse: Some((_, lapse)), .. }) = *state {
+            *state = State::Ask;
+            self.store.put_back(&self.scope, lapse, left).await?;
+        }
+        Ok(())
+    }
+
     /// How long a lane has nothing to expect, if that is long. Takes nothing.
     pub async fn long_wait(&self, lane: Lane) -> Result<Option<Duration>, StoreError> {
         let wait = self.take(lane).await?;
@@ -200,6 +210,15 @@ impl Domains {
             limits.extend(group.domains.iter().map(|domain| (domain.clone(), Arc::clone(&limit))));
         }
         Self(Arc::new(limits))
+    }
+
+    /// See [`Limit::release`].
+    pub async fn release(&self) -> Result<(), StoreError> {
+        // One for each group; a group has several domains, and the second time there is nothing left.
+        for limit in self.0.values() {
+            limit.release().await?;
+        }
+        Ok(())
     }
 
     /// Takes a slot for an address: `None`, go on; else how long its domain has to wait, or a while of that.

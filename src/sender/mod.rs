@@ -94,6 +94,8 @@ pub struct Sender {
     stuck: Mutex<JoinSet<()>>,
     /// Of the mailings worked on last; kept, so that slots are not lost with each batch.
     limits: Mutex<HashMap<MailingId, Arc<Limit>>>,
+    /// As many clones as batches are worked on.
+    at_work: Arc<()>,
     /// The letter of the last digest: a mailing's never changes, and has many batches.
     compiled: Mutex<Option<(MailingId, Arc<Compiled>)>>,
 }
@@ -152,6 +154,7 @@ impl Sender {
             domains,
             stuck: Mutex::default(),
             limits: Mutex::default(),
+            at_work: Arc::default(),
             compiled: Mutex::default(),
         }
     }
@@ -195,9 +198,12 @@ impl Sender {
             return Ok(Tick::Waits);
         }
         let Some(lease) = store.lease(*node, lane, &crew.others, LEASE, clock.now()).await? else {
+            self.release().await?;
             return Ok(Tick::Idle);
         };
+        let at_work = Arc::clone(&self.at_work);
         let result = self.work(crew, lane, &lease, gate).await;
+        drop(at_work);
         match &result {
             Ok(Tick::Waits) => store.give_back(&lease).await?,
             Ok(Tick::Idle | Tick::Worked { .. }) => {}
@@ -205,6 +211,22 @@ impl Sender {
             Err(_) => store.give_back(&lease).await.unwrap_or_default(),
         }
         result
+    }
+
+    /// Gives back the slots of all limits that this process has a rest of, unless somebody is at work, who may need them.
+    async fn release(&self) -> Result<(), StoreError> {
+        if Arc::strong_count(&self.at_work) > 1 {
+            return Ok(());
+        }
+        self.domains.release().await?;
+        for line in &self.lines {
+            line.limit.release().await?;
+        }
+        let mailings: Vec<_> = self.limits.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect();
+        for limit in mailings {
+            limit.release().await?;
+        }
+        Ok(())
     }
 
     /// Waits for relays that are stuck, then says goodbye on every connection that rests.

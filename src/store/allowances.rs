@@ -52,15 +52,39 @@ impl Store {
             if after == before {
                 return Ok(grant);
             }
-            let sql = "UPDATE allowance SET next_at = $1, counts = $2 \
-                 WHERE scope = $3 AND rate = $4 AND next_at = $5 AND counts = $6";
-            let values = || args![after.next, &after.counts(), scope, &rate.to_string(), before.next, &counts];
-            if write!(self.pool, |tx| Ok(tx.execute(sql, values()).await? == 1))? {
+            if self.replace(scope, rate, (&before, &counts), &after).await? {
                 return Ok(grant);
             }
             // Another node was faster, or the rate changed: look again.
         }
         Ok(Grant::Later(Duration::from_millis(5)))
+    }
+
+    /// Puts slots back that were taken under a time, and that nobody here has a use for.
+    pub async fn put_back(&self, scope: &str, lapse: Lapse, count: u32) -> Result<(), StoreError> {
+        for _ in 0..TRIES {
+            let Some(Standing { rate, before, counts, .. }) = self.allowance(scope).await? else { break };
+            let mut after = before.clone();
+            after.put_back(rate, lapse.at, count);
+            if after == before || self.replace(scope, rate, (&before, &counts), &after).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what follows from what was read; false when that stands there no more.
+    async fn replace(
+        &self,
+        scope: &str,
+        rate: Rate,
+        (before, counts): (&Allowance, &str),
+        after: &Allowance,
+    ) -> Result<bool, StoreError> {
+        let sql = "UPDATE allowance SET next_at = $1, counts = $2 \
+             WHERE scope = $3 AND rate = $4 AND next_at = $5 AND counts = $6";
+        let values = || args![after.next, &after.counts(), scope, &rate.to_string(), before.next, counts];
+        write!(self.pool, |tx| Ok(tx.execute(sql, values()).await? == 1))
     }
 
     /// How much of a scope's rate is used: what nodes have taken, of which each may not have sent the last few yet.

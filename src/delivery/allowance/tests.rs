@@ -91,7 +91,23 @@ fn confirmations_find_something_left_when_digests_have_used_up_the_hour() {
     assert_eq!(digests.len(), 950);
     let confirmations = run(&mut it, rate, Share::All, START + 30 * MINUTE, START + 31 * MINUTE, 0);
     assert_eq!(confirmations.len(), 50);
-    assert_eq!(it.wait(rate, Share::Most, START + 31 * MINUTE).map(|wait| wait.as_secs() / 60), Some(30));
+    let wait = |clock| it.wait(rate, Share::Most, clock).map(|wait| wait.as_secs() / 60);
+    assert_eq!([33, 34].map(|minute| wait(START + minute * MINUTE)), [Some(28), Some(27)]);
+}
+
+#[test]
+fn whoever_finds_nothing_left_asks_again_when_others_have_used_theirs_or_put_them_back() {
+    let (mut it, rate) = (Allowance::default(), rate("20/s, 10/m"));
+    let Grant::Slots { count: 8, lapse: Some(lapse), .. } = it.take(rate, Share::All, START) else { panic!("{it:?}") };
+    let Grant::Slots { count: 2, .. } = it.take(rate, Share::All, START) else { panic!("{it:?}") };
+    let Grant::Later(soon) = it.clone().take(rate, Share::All, START + SECOND) else { panic!("{it:?}") };
+    // Slots lapse a second after their time, and seconds are counted as a whole.
+    assert!(soon > Duration::from_millis(400) && soon <= Duration::from_secs(2), "{soon:?}");
+    let again = START + SECOND + micros(soon);
+    let Grant::Later(long) = it.clone().take(rate, Share::All, again) else { panic!("{it:?}") };
+    assert!(long > Duration::from_secs(55), "{long:?}");
+    it.put_back(rate, lapse.at, 3);
+    let Grant::Slots { count: 3, .. } = it.take(rate, Share::All, again) else { panic!("{it:?}") };
 }
 
 #[test]
