@@ -13,15 +13,12 @@ use tidings::types::{
     Bucket, CadenceId, EmailAddress, Fields, InstallKey, MailingId, NewsletterId, Secret, SubscriberId,
 };
 
-use crate::SIZE;
 use crate::crowd::{count, crowd};
+use crate::{SIZE, processor};
 
 /// A letter's HTML part and its text part have so many lines, which makes a message of [`SIZE`](crate::SIZE); [`weigh`] sees to it.
 const LINES: usize = 266;
 const LINE: &str = "<p>Releases, reading, <a href=\"https://news.example/a\">thanks</a> and a table of numbers</p>\n";
-
-/// Clock ticks of `/proc` in a second: the same on every Linux.
-const TICKS: f64 = 100.0;
 
 /// What signs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +36,7 @@ pub struct Plan {
     pub people: usize,
     pub connections: usize,
     pub keys: Keys,
-    /// Threads that compose, sign and speak SMTP.
+    /// Threads that speak SMTP, and as many that make messages and sign them.
     pub threads: usize,
     pub chunking: bool,
     /// PostgreSQL in place of a file.
@@ -99,14 +96,9 @@ impl Program {
 
     /// Seconds of processor time, and MiB.
     fn usage(&self) -> (f64, f64) {
-        let read = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", self.0.id())).unwrap();
-        let stat = read("stat");
-        // User and system time are the 14th and 15th field; the second is a name in brackets.
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        let ticks: f64 = fields[11..13].iter().map(|field| field.parse::<f64>().unwrap()).sum();
-        let status = read("status");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id())).unwrap();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-        (ticks / TICKS, peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0)
+        (processor::of(self.0.id()), peak.trim().trim_end_matches(" kB").parse::<f64>().unwrap() / 1024.0)
     }
 }
 

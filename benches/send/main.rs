@@ -19,6 +19,7 @@ mod engine;
 mod fast;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
+mod processor;
 mod references;
 #[path = "../../tests/support/sink.rs"]
 mod sink;
@@ -110,27 +111,35 @@ impl Bench {
         self.runtime.block_on(engine::run(plan))
     }
 
-    /// Every kind of signature in turns with the reference.
-    fn against_smtp_source(&self, port: u16, ours: &[(&str, Keys, usize)]) {
-        let mut reference = Vec::new();
+    /// Every kind of signature in turns with the reference, whose rate it returns; and the microseconds that the sink takes of the same processors for a message.
+    fn against_smtp_source(&self, port: u16, sink: impl Fn() -> f64, ours: &[(&str, Keys, usize)]) -> (f64, f64) {
+        let (mut reference, mut costs, mut taken) = (Vec::new(), Vec::new(), Vec::new());
         let mut figures: Vec<Figures> = ours.iter().map(|_| Figures::default()).collect();
         for _ in 0..self.rounds {
-            reference.push(references::smtp_source(port, self.messages, SESSIONS, SIZE));
+            let (rate, cost) = references::smtp_source(port, self.messages, SESSIONS, SIZE);
+            reference.push(rate);
+            costs.push(cost);
             for ((_, keys, threads), figures) in ours.iter().zip(&mut figures) {
+                let before = sink();
                 figures.add(self.send(port, *keys, *threads));
+                taken.push((sink() - before) * 1e6 / self.messages as f64);
             }
         }
         let by = median(reference.iter().copied());
-        println!("  {:34} {by:7.0}/s", "smtp-source");
+        let (cost, taken) = (median(costs.into_iter()), median(taken.into_iter()));
+        println!("  {:34} {by:7.0}/s      {:25} {cost:4.0} us of processor time a message", "smtp-source", "");
         for ((name, ..), figures) in ours.iter().zip(&figures) {
             figures.show(name, "smtp-source", by);
         }
+        println!("  the sink takes {taken:.0} us of processor time for a message of ours");
+        (by, taken)
     }
 
     fn sink(&self) {
         let Some(sink) = Sink::start() else { return missing("smtp-sink and smtp-source (Debian: postfix)") };
-        self.against_smtp_source(
+        let (by, taken) = self.against_smtp_source(
             sink.port,
+            || processor::of(sink.process()),
             &[
                 ("RSA-2048, one thread", Keys::Rsa, 1),
                 ("RSA-2048 and Ed25519, two threads", Keys::Both, 2),
@@ -138,6 +147,15 @@ impl Bench {
                 ("unsigned, two threads", Keys::None, 2),
             ],
         );
+        // What nobody exceeds who signs: with two threads, of the two processors that the sink is on as well.
+        if let (Some(one), Some(two)) = (references::openssl(1), references::openssl(2)) {
+            let beside = 1.0 / (1.0 / two + taken / 2e6);
+            println!(
+                "  RSA-2048 signatures alone (openssl speed): {:.2} of smtp-source with one thread, {:.2} with two",
+                one / by,
+                beside / by
+            );
+        }
     }
 
     fn fast(&self) {
@@ -147,6 +165,7 @@ impl Bench {
         }
         self.against_smtp_source(
             port,
+            processor::own,
             &[("Ed25519, two threads", Keys::Ed25519, 2), ("unsigned, two threads", Keys::None, 2)],
         );
         let mut figures = Figures::default();

@@ -4,15 +4,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+use crate::processor;
 use crate::sink::postfix;
 
-/// Messages a second of `smtp-source`, with sessions that stay open.
-pub fn smtp_source(port: u16, messages: usize, sessions: usize, size: usize) -> f64 {
+/// Messages a second of `smtp-source`, with sessions that stay open, and its processor time for one in microseconds.
+pub fn smtp_source(port: u16, messages: usize, sessions: usize, size: usize) -> (f64, f64) {
     let mut command = postfix("smtp-source").unwrap();
     command.args(["-d", "-s", &sessions.to_string(), "-m", &messages.to_string(), "-l", &size.to_string()]);
-    let start = Instant::now();
+    let (start, before) = (Instant::now(), processor::ended());
     assert!(command.arg(format!("127.0.0.1:{port}")).status().unwrap().success());
-    messages as f64 / start.elapsed().as_secs_f64()
+    let messages = messages as f64;
+    (messages / start.elapsed().as_secs_f64(), (processor::ended() - before) * 1e6 / messages)
 }
 
 /// RSA-2048 signatures a second of so many processes at a time; `None` without OpenSSL's program.

@@ -34,6 +34,13 @@ impl Sink {
     }
 }
 
+impl Sink {
+    /// The process.
+    pub fn process(&self) -> u32 {
+        self.child.id()
+    }
+}
+
 impl Drop for Sink {
     fn drop(&mut self) {
         let _ = self.child.kill();
