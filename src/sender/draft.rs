@@ -15,6 +15,10 @@ use crate::store::Pending;
 use crate::transport::{Content, Envelope};
 use crate::types::{Bucket, EmailAddress};
 
+/// Threads of one batch, at most: they sign more than a ledger can write, and there may be a batch for each of many relays, some stuck for minutes, on a
+/// runtime that has 512 such threads for everything.
+const MOST: usize = 8;
+
 /// Somebody to send to, and the message, once it is made.
 #[derive(Debug)]
 pub struct Draft {
@@ -67,9 +71,9 @@ impl Drop for Makers {
 }
 
 impl Composer {
-    /// Starts as many threads as the runtime has, but no more than there are people.
+    /// Starts as many threads as the runtime has, but no more than there are people, or than are of use.
     pub fn start(&self, ready: &Arc<Ready>, people: usize) -> Makers {
-        for _ in 0..Handle::current().metrics().num_workers().min(people) {
+        for _ in 0..Handle::current().metrics().num_workers().min(people).min(MOST) {
             let (composer, ready) = (self.clone(), Arc::clone(ready));
             spawn_blocking(move || {
                 while let Some(draft) = ready.unmade() {
