@@ -60,19 +60,9 @@ pub struct Composer {
     pub bucket: Bucket,
 }
 
-/// The threads that make a queue's messages, until this is dropped.
-#[derive(Debug)]
-pub struct Makers(Arc<Ready>);
-
-impl Drop for Makers {
-    fn drop(&mut self) {
-        self.0.dismiss();
-    }
-}
-
 impl Composer {
-    /// Starts as many threads as the runtime has, but no more than there are people, or than are of use.
-    pub fn start(&self, ready: &Arc<Ready>, people: usize) -> Makers {
+    /// Starts as many threads as the runtime has, but no more than there are people, or than are of use. They end when they are dismissed.
+    pub fn start(&self, ready: &Arc<Ready>, people: usize) {
         for _ in 0..Handle::current().metrics().num_workers().min(people).min(MOST) {
             let (composer, ready) = (self.clone(), Arc::clone(ready));
             spawn_blocking(move || {
@@ -84,7 +74,6 @@ impl Composer {
                 }
             });
         }
-        Makers(Arc::clone(ready))
     }
 
     /// A message that cannot be made fails alone, with its reason; only what concerns every message pauses the mailing.

@@ -257,8 +257,8 @@ impl Sender {
         if shifts.is_empty() {
             return Ok(Tick::Waits);
         }
-        let makers = Composer { compiled, bucket: lease.bucket }.start(queue.ready(), people);
-        let pass = Pass::new(store.clone(), clock.clone(), lease.clone(), queue, recording, makers);
+        Composer { compiled, bucket: lease.bucket }.start(queue.ready(), people);
+        let pass = Pass::new(store.clone(), clock.clone(), lease.clone(), queue, recording);
         drop(recorder);
         let Work { accepted, answered, trouble } = match pass.run(shifts).await? {
             Ok(work) => work,

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use tokio::task::{JoinError, JoinHandle, JoinSet};
 
-use super::draft::Makers;
 use super::line::Shift;
 use super::queue::{Queue, Rest};
 use super::worker::Work;
@@ -24,7 +23,6 @@ pub struct Pass {
     /// Says whether the lease was lost.
     recording: JoinHandle<bool>,
     shifts: JoinSet<Result<Work, StoreError>>,
-    _makers: Makers,
     work: Work,
     /// The first failure of the database. The other relays go on: what they have in flight must be recorded.
     failure: Option<StoreError>,
@@ -38,10 +36,9 @@ impl Pass {
         lease: Lease,
         queue: std::sync::Arc<Queue>,
         recording: JoinHandle<bool>,
-        makers: Makers,
     ) -> Self {
         let (shifts, work) = (JoinSet::new(), Work::default());
-        Self { store, clock, lease, queue, recording, shifts, _makers: makers, work, failure: None }
+        Self { store, clock, lease, queue, recording, shifts, work, failure: None }
     }
 
     /// Runs the shifts to their end. When some relay is stuck and the others have nothing left to do: what they did, and the rest of

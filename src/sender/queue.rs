@@ -44,6 +44,7 @@ pub struct Queue {
     state: Mutex<State>,
     /// Whether somebody found nobody left.
     drained: watch::Sender<bool>,
+    /// Shared with the threads that make messages, which end with the queue.
     ready: Arc<Ready>,
 }
 
@@ -249,6 +250,13 @@ impl Queue {
             }
             InDoubt::Resend | InDoubt::Hold => Job::Hold(pending),
         }
+    }
+}
+
+/// Whoever takes nobody any more needs no messages.
+impl Drop for Queue {
+    fn drop(&mut self) {
+        self.ready.dismiss();
     }
 }
 

@@ -141,7 +141,7 @@ impl Worker {
         }
     }
 
-    /// The next message is made while the ledger is written, so that neither waits for the other.
+    /// The next message is fetched while the ledger is written, so that neither waits for the other.
     async fn session(&self, held: &mut Held, turn: &Turn, work: &mut Work) -> Result<End, LeaseLost> {
         // Handed and durable: its content goes out with the next round.
         let mut flying: Option<Parcel> = None;
