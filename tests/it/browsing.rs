@@ -93,7 +93,7 @@ async fn a_reader_walks_from_the_home_page_to_a_subscription_on_any_screen() {
         "the first Tab offers the content"
     );
 
-    browser.click(".archive ol a").await;
+    browser.follow(".archive ol a").await;
     assert_eq!(browser.text("h1").await, TITLE);
     look(&browser, "issue").await;
     let run = browser.run("return document.documentElement.dataset.run ?? null").await;
@@ -118,7 +118,7 @@ async fn a_reader_walks_from_the_home_page_to_a_subscription_on_any_screen() {
 
     browser.open(&at("/weekly/search")).await;
     look(&browser, "search, before a question").await;
-    browser.keys("input[type=search]", "NUMBER 7\n").await;
+    browser.submit("input[type=search]", "NUMBER 7").await;
     assert_eq!(browser.text(".archive ol a").await, "Number 7");
     look(&browser, "search, with an answer").await;
     browser.open(&at("/weekly/search?q=%3Cb%3Enothing")).await;
@@ -126,13 +126,14 @@ async fn a_reader_walks_from_the_home_page_to_a_subscription_on_any_screen() {
 
     browser.open(&at("/weekly/")).await;
     browser.keys("#tidings-email", "reader@reader.example").await;
-    browser.click(".subscribe button").await;
+    browser.follow(".subscribe button").await;
+    assert_eq!(browser.text("h1").await, "Please look into your inbox");
     look(&browser, "the answer to the form").await;
     app.send().await;
     let link = app.outbox().pop().unwrap().link("/confirm/");
     browser.open(&link).await;
     look(&browser, "the question to confirm").await;
-    browser.click("form button").await;
+    browser.follow("form button").await;
     assert_eq!(browser.text("h1").await, "You are subscribed");
     look(&browser, "the confirmation").await;
 }
@@ -171,6 +172,6 @@ async fn every_other_page_is_as_good() {
     server.abort();
     browser.open(&format!("{}/outbox/", app.private)).await;
     look(&browser, "outbox").await;
-    browser.click(".archive li a").await;
+    browser.follow(".archive li a").await;
     look(&browser, "a mail of the outbox").await;
 }

@@ -63,14 +63,21 @@ impl Browser {
         }
         let wanted = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": { "browser": "ALL" } });
         let body = json!({ "capabilities": { "alwaysMatch": wanted } });
-        let answer = send(&client, reqwest::Method::POST, &format!("{url}/session"), &body).await;
+        let answer = post(&client, &format!("{url}/session"), &body).await;
         let session = answer["sessionId"].as_str().unwrap_or_else(|| panic!("no session: {answer}")).to_owned();
         Some(Self { client, port, session, axe, _profile: profile, _driver: driver })
     }
 
+    /// What the driver answers to a command, which must not be an error.
     async fn command(&self, path: &str, body: Value) -> Value {
-        let url = format!("http://127.0.0.1:{}/session/{}/{path}", self.port, self.session);
-        send(&self.client, reqwest::Method::POST, &url, &body).await
+        let value = self.ask(path, &body).await;
+        assert!(value.get("error").is_none(), "{path}: {value}");
+        value
+    }
+
+    /// What the driver answers to a command; `error` in it names what went wrong.
+    async fn ask(&self, path: &str, body: &Value) -> Value {
+        post(&self.client, &format!("http://127.0.0.1:{}/session/{}/{path}", self.port, self.session), body).await
     }
 
     /// Opens a page and waits until it is loaded.
@@ -86,6 +93,32 @@ impl Browser {
     async fn element(&self, selector: &str) -> String {
         let found = self.command("element", json!({ "using": "css selector", "value": selector })).await;
         found[ELEMENT].as_str().unwrap_or_else(|| panic!("no {selector}: {found}")).to_owned()
+    }
+
+    /// Presses a link or a button, and waits for the page behind it.
+    pub async fn follow(&self, selector: &str) {
+        let page = self.element("html").await;
+        self.click(selector).await;
+        self.left(&page).await;
+    }
+
+    /// Types into a field, presses Enter, and waits for the page that answers.
+    pub async fn submit(&self, selector: &str, text: &str) {
+        let page = self.element("html").await;
+        self.keys(selector, &format!("{text}\n")).await;
+        self.left(&page).await;
+    }
+
+    /// Waits until the page with this root is left and the next one is loaded. The driver does so itself only when the
+    /// browser has begun to leave before the driver looks.
+    async fn left(&self, page: &str) {
+        let of_old = json!({ "script": "return 0", "args": [{ (ELEMENT): page }] });
+        let of_new = json!({ "script": "return document.readyState", "args": [] });
+        eventually(Duration::from_secs(30), "the next page is there", || async {
+            self.ask("execute/sync", &of_old).await["error"] == "stale element reference"
+                && self.ask("execute/sync", &of_new).await == "complete"
+        })
+        .await;
     }
 
     /// Presses an element as a mouse does.
@@ -149,12 +182,10 @@ impl Drop for Browser {
     }
 }
 
-async fn send(client: &reqwest::Client, method: reqwest::Method, url: &str, body: &Value) -> Value {
-    let answer = client.request(method, url).body(body.to_string()).send().await.unwrap().text().await.unwrap();
+async fn post(client: &reqwest::Client, url: &str, body: &Value) -> Value {
+    let answer = client.post(url).body(body.to_string()).send().await.unwrap().text().await.unwrap();
     let mut answer: Value = serde_json::from_str(&answer).unwrap_or_else(|_| panic!("{url}: {answer}"));
-    let value = answer["value"].take();
-    assert!(value.get("error").is_none(), "{url}: {value}");
-    value
+    answer["value"].take()
 }
 
 fn program(name: &str) -> Option<PathBuf> {
