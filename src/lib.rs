@@ -10,6 +10,7 @@ pub mod clock;
 pub mod types;
 
 // 2 core: pure decisions; no async, no I/O, no clock, no randomness, no SQL, no HTTP
+pub mod bounce;
 pub mod delivery;
 pub mod digest;
 pub mod feed;
@@ -32,6 +33,7 @@ pub mod tls;
 
 pub mod content;
 pub mod hub;
+pub mod mailbox;
 pub mod store;
 pub mod transport;
 
@@ -39,6 +41,7 @@ pub mod transport;
 pub mod control;
 pub mod distributor;
 pub mod housekeeper;
+pub mod receiver;
 pub mod scheduler;
 pub mod sender;
 pub mod status;

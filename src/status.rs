@@ -13,7 +13,8 @@ use crate::delivery::books::Books;
 use crate::delivery::rate::remaining;
 use crate::issue::news::Mail;
 use crate::store::{
-    FailingView, IssueMail, MailingState, MailingView, Progress, Refusal, SourceState, Store, StoreError, TopicView,
+    FailingView, IssueMail, MailingState, MailingView, Progress, Refusal, Return, SourceState, Store, StoreError,
+    TopicView,
 };
 use crate::types::{Finding, Place};
 
@@ -229,6 +230,8 @@ pub struct MailingStatus {
     pub balanced: bool,
     /// Why deliveries were refused or deferred, most frequent first.
     pub refusals: Vec<Refusal>,
+    /// What came back after the relay had taken it, and complaints, most frequent first.
+    pub returns: Vec<Return>,
 }
 
 /// Collects the state of everything that the configuration names.
@@ -245,7 +248,8 @@ pub async fn collect(store: &Store, config: &Config, now: DateTime<Utc>) -> Resu
         // To look for reasons reads a whole ledger; the newest mailings are what one asks about.
         let wanted = mailings.len() < REASONS && (view.books.refused > 0 || view.books.deferred > 0);
         let refusals = if wanted { store.refusals(view.mailing).await? } else { Vec::new() };
-        mailings.push(MailingStatus { refusals, ..MailingStatus::from(view) });
+        let returns = store.returns(view.mailing).await?;
+        mailings.push(MailingStatus { refusals, returns, ..MailingStatus::from(view) });
     }
     let progress = store.progress().await?.into_iter().map(ProgressStatus::from).collect();
     let relays = store.relay_troubles().await?.into_iter().map(RelayStatus::from).collect();
@@ -352,6 +356,7 @@ impl From<MailingView> for MailingStatus {
             balanced: books.balance(),
             books,
             refusals: Vec::new(),
+            returns: Vec::new(),
         }
     }
 }

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 const LAYERS: &[&[&str]] = &[
     &["chance", "clock", "types"],
     &["issue", "delivery", "schedule", "site", "subscription", "websub"],
-    &["feed", "digest"],
+    &["bounce", "feed", "digest"],
     &["message"],
     &["renderer"],
     &["config"],
     &["letters", "tls"],
-    &["content", "hub", "store", "transport"],
-    &["watcher", "scheduler", "sender", "distributor", "housekeeper", "status", "control"],
+    &["content", "hub", "mailbox", "store", "transport"],
+    &["watcher", "scheduler", "sender", "distributor", "housekeeper", "receiver", "status", "control"],
     &["http"],
     &["app", "cli"],
 ];
@@ -26,7 +26,8 @@ const FREE: &[(&str, &str)] = &[("app", "cli"), ("cli", "app"), ("issue", "types
 /// What the core must not touch.
 const IMPURE: &[&str] =
     &["async fn", "tokio::", "sqlx::", "axum::", "std::fs", "std::env", "std::net", "std::process", "reqwest"];
-const CORE: &[&str] = &["issue", "delivery", "schedule", "site", "subscription", "websub", "feed", "digest", "message"];
+const CORE: &[&str] =
+    &["bounce", "issue", "delivery", "schedule", "site", "subscription", "websub", "feed", "digest", "message"];
 
 fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).unwrap() {

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::distributor::{self, Distributor};
 use crate::housekeeper::Housekeeper;
+use crate::receiver::Receiver;
 use crate::scheduler::{self, Scheduler};
 use crate::sender::{self, Lane, Sender};
 use crate::watcher::{self, Watcher};
@@ -18,6 +19,8 @@ use crate::watcher::{self, Watcher};
 const LOOK: Duration = Duration::from_secs(1);
 /// How often an idle sender asks for a batch: a confirmation mail should leave before the person has changed windows.
 const IDLE: Duration = Duration::from_millis(500);
+/// How often the receiver looks into the inbox: a bounce has been on its way for longer.
+const ARRIVALS: Duration = Duration::from_secs(5);
 /// Between two tries of a sender for which something is away: a database that is back is noticed soon; how often a relay is asked, the
 /// sender's breaker decides.
 const SOON: Duration = Duration::from_secs(1);
@@ -126,6 +129,16 @@ pub(super) async fn keep_house(housekeeper: Housekeeper, clock: Clock, stop: wat
             tracing::info!(mailing = %mailing.mailing, accepted = books.accepted, refused = books.refused, skipped = books.skipped, held = books.held, "a mailing is finished");
         }
         if pause(LOOK, &stop).await {
+            return;
+        }
+    }
+}
+
+pub(super) async fn receive(receiver: Receiver, clock: Clock, stop: watch::Receiver<bool>) {
+    let mut trouble = Trouble::new("the inbox");
+    while !*stop.borrow() {
+        let more = trouble.note(receiver.tick(clock.now()).await).unwrap_or(false);
+        if !more && pause(ARRIVALS, &stop).await {
             return;
         }
     }

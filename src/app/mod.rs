@@ -24,7 +24,9 @@ use crate::feed::Format;
 use crate::housekeeper::Housekeeper;
 use crate::http::{self, Web};
 use crate::hub::Outside;
+use crate::mailbox::Maildir;
 use crate::message::Signers;
+use crate::receiver::Receiver;
 use crate::renderer::Templates;
 use crate::scheduler::Scheduler;
 use crate::sender::{self, Lane, Sender};
@@ -48,6 +50,8 @@ pub enum Role {
     Sender,
     /// Tells readers and hubs that a feed changed.
     Distributor,
+    /// Reads the inbox: bounces, complaints and requests to unsubscribe. Does nothing without `mail.inbox`.
+    Receiver,
 }
 
 /// How long a shutdown waits for what is in flight; a container runtime kills after 30 s or less by default.
@@ -219,6 +223,14 @@ impl App {
         Housekeeper { store: self.store.clone() }
     }
 
+    /// The receiver, if there is an inbox.
+    #[must_use]
+    pub fn receiver(&self) -> Option<Receiver> {
+        let maildir = Maildir::new(self.config.mail.inbox.as_deref()?);
+        let newsletters = self.config.newsletters.iter().map(|newsletter| newsletter.id.clone()).collect();
+        Some(Receiver { store: self.store.clone(), maildir, newsletters })
+    }
+
     /// Runs the roles until `stop` turns true, then finishes what is in flight.
     ///
     /// # Errors
@@ -245,6 +257,9 @@ impl App {
         }
         if roles.contains(&Role::Scheduler) {
             tasks.spawn(loops::keep_schedule(self.scheduler(), self.clock.clone(), stop.clone()));
+        }
+        if let Some(receiver) = self.receiver().filter(|_| roles.contains(&Role::Receiver)) {
+            tasks.spawn(loops::receive(receiver, self.clock.clone(), stop.clone()));
         }
         if roles.contains(&Role::Sender) {
             let sender = Arc::new(self.sender(stop.clone())?);

@@ -22,7 +22,7 @@ pub struct Serve {
         value_enum,
         value_delimiter = ',',
         value_name = "ROLE,...",
-        default_value = "web,watcher,scheduler,sender,distributor"
+        default_value = "web,watcher,scheduler,sender,distributor,receiver"
     )]
     roles: Vec<Role>,
 }

@@ -10,6 +10,7 @@ use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::status::{self, Failing, MailingStatus, NewsletterStatus, WarmUpStatus, WebSubStatus};
+use crate::store::Return;
 
 /// Show issues, holds and mailings with their books, read from the database.
 #[derive(Debug, Args)]
@@ -143,11 +144,37 @@ fn print_mailing(mailing: &MailingStatus) {
         let how = if refusal.refused { "refused" } else { "put off" };
         println!("  {how} {} x {} {}", refusal.times, refusal.code, refusal.example);
     }
+    for returned in &mailing.returns {
+        println!("  {}", words(returned));
+    }
+}
+
+/// `came back 3 x 5.1.1 no such user`. Servers mostly begin with the status themselves.
+fn words(returned: &Return) -> String {
+    let Return { complaint, status, example, times } = returned;
+    match complaint {
+        true => format!("called spam {times} x"),
+        false if example.starts_with(status.as_str()) => format!("came back {times} x {example}"),
+        false => format!("came back {times} x {status} {example}"),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_came_back_says_its_status_once() {
+        let returned = |status: &str, example: &str| Return {
+            complaint: status.is_empty(),
+            status: status.into(),
+            example: example.into(),
+            times: 3,
+        };
+        assert_eq!(words(&returned("5.1.1", "5.1.1 no such user")), "came back 3 x 5.1.1 no such user");
+        assert_eq!(words(&returned("5.0.0", "it failed")), "came back 3 x 5.0.0 it failed");
+        assert_eq!(words(&returned("", "")), "called spam 3 x");
+    }
 
     #[test]
     fn an_age_has_one_unit() {

@@ -15,7 +15,7 @@ use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Cadence, Config, Newsletter};
 use crate::store::Store;
-use crate::subscription::{Consent, ConsentSource, Listed, Request, State};
+use crate::subscription::{Consent, ConsentSource, Listed, Request, State, SuppressionReason};
 use crate::types::{EmailAddress, FieldName, Fields};
 
 /// How many subscriptions one read brings.
@@ -29,6 +29,16 @@ pub enum Subscribers {
     Add(Add),
     /// End all subscriptions of a person and erase the address.
     Remove {
+        /// The address.
+        address: String,
+    },
+    /// Never mail an address again, whatever the newsletter.
+    Suppress {
+        /// The address.
+        address: String,
+    },
+    /// Let an address be mailed again that came back, complained or was suppressed by hand.
+    Unsuppress {
         /// The address.
         address: String,
     },
@@ -102,6 +112,8 @@ impl Subscribers {
             Self::Add(add) => add.run(&store, &config).await,
             Self::Import(import) => import.run(&store, &config, json).await,
             Self::Remove { address } => remove(&store, address).await,
+            Self::Suppress { address } => suppress(&store, address).await,
+            Self::Unsuppress { address } => unsuppress(&store, address).await,
         };
         store.close().await;
         result
@@ -185,6 +197,20 @@ async fn remove(store: &Store, address: &str) -> anyhow::Result<ExitCode> {
         bail!("nobody with this address is known");
     }
     println!("removed: subscriptions ended, address erased");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn suppress(store: &Store, address: &str) -> anyhow::Result<ExitCode> {
+    let address = EmailAddress::parse(address)?;
+    store.suppress(&address, SuppressionReason::Operator, Clock::system().now()).await?;
+    println!("suppressed: this address is never mailed again");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn unsuppress(store: &Store, address: &str) -> anyhow::Result<ExitCode> {
+    let address = EmailAddress::parse(address)?;
+    let Some(reason) = store.unsuppress(&address).await? else { bail!("this address is not suppressed") };
+    println!("mailed again from now on; it was suppressed: {reason}");
     Ok(ExitCode::SUCCESS)
 }
 

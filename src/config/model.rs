@@ -57,6 +57,8 @@ pub struct Mail {
     pub in_doubt: InDoubt,
     /// How long a 4xx is retried.
     pub patience: Patience,
+    /// `mail.inbox.maildir`: where bounces, complaints and requests to unsubscribe arrive, if a program shall read them.
+    pub inbox: Option<PathBuf>,
     /// `[mail.domains.NAME]`: recipients' domains with a rate of their own. No domain is in two of them.
     pub domains: Vec<DomainGroup>,
 }

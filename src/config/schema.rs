@@ -49,6 +49,7 @@ pub(super) const KEYS: &[Key] = {
         key("mail.retry_most", Text, r#""4h""#),
         key("mail.retry_period", Text, r#""48h""#),
         key("mail.outbox.directory", Text, r#""data/outbox""#),
+        key("mail.inbox.maildir", Text, r#""/var/mail/tidings""#),
         key("mail.smtp.weight", Number, "1"),
         key("mail.smtp.protocol", Text, r#""smtp""#),
         key("mail.smtp.host", Text, r#""smtp.example.org""#),

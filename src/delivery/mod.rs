@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use reply::Reply;
+pub use reply::{Enhanced, Reply, enhanced};
 
 /// Which command a reply answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

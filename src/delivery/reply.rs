@@ -1,12 +1,17 @@
 //! An SMTP reply as a value: cleaned text, enhanced code, and what it says about a mailbox.
 
+use std::borrow::Cow;
+
+/// An enhanced status code: class, subject and detail (RFC 3463 section 2).
+pub type Enhanced = (u8, u16, u16);
+
 /// An SMTP reply (RFC 5321 section 4.2, RFC 3463).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// Three digits.
     pub code: u16,
     /// Enhanced status code such as `5.1.1`, where the text starts with one.
-    pub enhanced: Option<(u8, u16, u16)>,
+    pub enhanced: Option<Enhanced>,
     /// The text, lines joined by a space, at most 500 characters, without control characters.
     pub text: String,
 }
@@ -26,6 +31,16 @@ impl Reply {
         Self { code, enhanced, text }
     }
 
+    /// The text without the address that servers nearly always repeat: what is kept of a delivery names nobody.
+    #[must_use]
+    pub fn nameless(&self) -> Cow<'_, str> {
+        if !self.text.contains('@') {
+            return Cow::Borrowed(&self.text);
+        }
+        let word = |word: &'_ str| if word.contains('@') { "(address)".to_owned() } else { word.to_owned() };
+        Cow::Owned(self.text.split(' ').map(word).collect::<Vec<_>>().join(" "))
+    }
+
     /// Whether a 5xx to RCPT says that the mailbox does not exist, so that the address is suppressed (RFC 3463 section 3.2).
     ///
     /// Only codes that speak of the address itself count. A full mailbox (5.2.2), a policy (5.7.x) or a bare 550 without
@@ -37,7 +52,8 @@ impl Reply {
 }
 
 /// The enhanced status code that a text starts with: `class "." subject "." detail` (RFC 3463 section 2).
-fn enhanced(text: &str) -> Option<(u8, u16, u16)> {
+#[must_use]
+pub fn enhanced(text: &str) -> Option<Enhanced> {
     let word = text.split(' ').next()?;
     let mut parts = word.split('.');
     let mut number = || {
@@ -78,6 +94,14 @@ mod tests {
         let reply = Reply::new(550, "5.1.1 a\r\nb\u{1b}[31m\u{0}c\u{9b}d\n");
         assert_eq!(reply.text, "5.1.1 a  b [31m c d");
         assert_eq!(Reply::new(550, &"é".repeat(2_000)).text.chars().count(), 500);
+    }
+
+    #[test]
+    fn what_is_kept_names_nobody() {
+        let reply =
+            Reply::new(550, "5.1.1 <ada@reader.example>: Recipient address rejected: ada@reader.example unknown");
+        assert_eq!(reply.nameless(), "5.1.1 (address) Recipient address rejected: (address) unknown");
+        assert_eq!(Reply::new(250, "2.0.0 Ok: queued as 4B1A2C0F1E").nameless(), "2.0.0 Ok: queued as 4B1A2C0F1E");
     }
 
     #[test]

@@ -63,6 +63,8 @@ fn text(status: &Status) -> String {
     }
     describe(&mut text, "tidings_mailing_deliveries", "Deliveries of the newest mailings by what became of them.");
     status.mailings.iter().take(MAILINGS).for_each(|mailing| deliveries(&mut text, mailing));
+    describe(&mut text, "tidings_mailing_returned", "What came back of the newest mailings, and complaints.");
+    status.mailings.iter().take(MAILINGS).for_each(|mailing| returned(&mut text, mailing));
     sending(&mut text, status);
     text
 }
@@ -107,6 +109,14 @@ fn deliveries(text: &mut String, mailing: &MailingStatus) {
     ] {
         let labels = [("newsletter", mailing.newsletter.as_str()), ("mailing", &mailing.mailing), ("outcome", outcome)];
         line(text, "tidings_mailing_deliveries", &labels, count);
+    }
+}
+
+fn returned(text: &mut String, mailing: &MailingStatus) {
+    for (kind, complaint) in [("bounce", false), ("complaint", true)] {
+        let count = mailing.returns.iter().filter(|entry| entry.complaint == complaint).map(|entry| entry.times).sum();
+        let labels = [("newsletter", mailing.newsletter.as_str()), ("mailing", &mailing.mailing), ("kind", kind)];
+        line(text, "tidings_mailing_returned", &labels, count);
     }
 }
 

@@ -1,5 +1,6 @@
 //! One connection: announces the next envelope with the last content, and hands a content over only when that is durable.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -256,7 +257,7 @@ impl Worker {
             Outcome::Refused { suppress } => (Event::Refused { suppress, reply }, Next::GoOn),
             Outcome::TryLater => (Event::Deferred { retry_at: now + BUSY_RETRY, reply }, Next::Leave),
             Outcome::OurFault => {
-                self.pause(&refusal(&reply)).await;
+                self.pause(&refusal(phase, &reply)).await;
                 (Event::Deferred { retry_at: now, reply }, Next::Leave)
             }
         }
@@ -272,7 +273,7 @@ impl Worker {
                 (Some(entry(&draft.pending, Event::Refused { suppress, reply })), Next::GoOn)
             }
             Outcome::OurFault => {
-                self.pause(&refusal(&reply)).await;
+                self.pause(&refusal(phase, &reply)).await;
                 self.queue.put_back(draft);
                 (None, Next::Leave)
             }
@@ -303,8 +304,10 @@ impl Worker {
     }
 }
 
-fn refusal(reply: &Reply) -> String {
-    format!("the relay refuses our mail: {} {}", reply.code, reply.text)
+/// The reason of a pause, which status and log show: no reader's address. What a relay says of MAIL is about our own, and has to be read.
+fn refusal(phase: Phase, reply: &Reply) -> String {
+    let text = if phase == Phase::Mail { Cow::Borrowed(reply.text.as_str()) } else { reply.nameless() };
+    format!("the relay refuses our mail: {} {text}", reply.code)
 }
 
 pub(super) fn entry(pending: &Pending, event: Event) -> Entry {

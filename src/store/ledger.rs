@@ -3,6 +3,7 @@
 //! A group is one transaction. Its first statement renews the lease and locks the batch, so writes of one batch queue and a node
 //! that lost its lease writes nothing. That queue is what makes the checks below safe: nobody else writes between them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -11,7 +12,9 @@ use chrono::{DateTime, Utc};
 use super::batches::{hold, holding, ineligible};
 use super::row::{Row, unreadable};
 use super::sql::{Change, Fault, Tx, Value, args, rows, write};
+use super::subscribers::suppress;
 use super::{Appended, Entry, Event, Lease, LeaseLost, Store, StoreError};
+use crate::subscription::SuppressionReason;
 use crate::types::SubscriberId;
 
 /// Step 1 of attempts, at most one final one for each subscriber.
@@ -176,7 +179,7 @@ impl Page<'_> {
         self.insert_retries(tx, &new).await?;
         for entry in new {
             if matches!(entry.event, Event::Refused { suppress: true, .. }) {
-                self.suppress(tx, entry.subscriber).await?;
+                suppress(tx, self.lease.bucket, entry.subscriber, SuppressionReason::Bounce, self.now).await?;
             }
         }
         Ok(())
@@ -267,12 +270,6 @@ impl Page<'_> {
              AND d.subscriber_id = v.value ->> 0), $3) FROM {rows $4} AS v WHERE 1 = 1 ON CONFLICT DO NOTHING";
         tx.execute(sql, args![self.lease.bucket, self.lease.mailing, self.now, rows(&list)?]).await.map(|_| ())
     }
-
-    async fn suppress(&self, tx: &mut Tx, subscriber: SubscriberId) -> Result<(), Fault> {
-        let sql = "INSERT INTO suppression (bucket, address_key, reason, at) SELECT bucket, address_key, 'bounce', $1 \
-             FROM subscriber WHERE bucket = $2 AND subscriber_id = $3 AND address_key IS NOT NULL ON CONFLICT DO NOTHING";
-        tx.execute(sql, args![self.now, self.lease.bucket, subscriber]).await.map(|_| ())
-    }
 }
 
 /// What is handed, and outcomes.
@@ -289,22 +286,22 @@ fn handed_rows(handed: &[&Entry]) -> Vec<Vec<Value>> {
 fn outcome_rows(outcomes: &[&Entry]) -> Vec<Vec<Value>> {
     let row = |entry: &&Entry| {
         let (event, code, text) = words(&entry.event);
-        args![entry.subscriber, entry.attempt, event, code, text]
+        args![entry.subscriber, entry.attempt, event, code, text.as_deref()]
     };
     outcomes.iter().map(row).collect()
 }
 
 /// An event as the ledger writes it.
-fn words(event: &Event) -> (&'static str, Option<i64>, Option<&str>) {
+fn words(event: &Event) -> (&'static str, Option<i64>, Option<Cow<'_, str>>) {
     let (word, reply) = match event {
         Event::Handed => return ("handed", None, None),
-        Event::Skipped(reason) => return ("skipped", None, Some(reason)),
+        Event::Skipped(reason) => return ("skipped", None, Some(Cow::Borrowed(reason))),
         Event::Held => return ("held", None, None),
         Event::Accepted(reply) => ("accepted", reply),
         Event::Deferred { reply, .. } => ("deferred", reply),
         Event::Refused { reply, .. } => ("refused", reply),
     };
-    (word, Some(i64::from(reply.code)), Some(&reply.text))
+    (word, Some(i64::from(reply.code)), Some(reply.nameless()))
 }
 
 fn keys(rows: &[Row]) -> Result<Written, StoreError> {

@@ -159,7 +159,7 @@ impl Store {
         Ok(finished)
     }
 
-    /// Deletes finished confirmation mailings (and their batches and deliveries) older than `before`. Returns how many.
+    /// Deletes finished confirmation mailings (and their batches, deliveries and bounces) older than `before`. Returns how many.
     pub async fn forget_confirmations(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
         let sql = "SELECT m.mailing_id, b.bucket FROM mailing m JOIN batch b ON b.mailing_id = m.mailing_id \
              WHERE m.state = 'finished' AND m.kind = 'confirmation' AND m.finished_at < $1 ORDER BY m.opened_at LIMIT $2";
@@ -177,6 +177,7 @@ impl Store {
                     for table in [
                         "DELETE FROM delivery WHERE bucket = $1 AND mailing_id = $2",
                         "DELETE FROM batch WHERE bucket = $1 AND mailing_id = $2",
+                        "DELETE FROM returned WHERE bucket = $1 AND mailing_id = $2",
                     ] {
                         tx.execute(table, args![*bucket, *mailing]).await?;
                     }

@@ -5,7 +5,8 @@
 use super::sql::{Fault, Pool, StoreError, Tx, args, write};
 
 /// Version and text, in order. A migration that was released never changes.
-const MIGRATIONS: &[(i64, &str)] = &[(1, include_str!("../../migrations/0001_first.sql"))];
+const MIGRATIONS: &[(i64, &str)] =
+    &[(1, include_str!("../../migrations/0001_first.sql")), (2, include_str!("../../migrations/0002_returned.sql"))];
 
 /// Brings the schema up to date.
 ///

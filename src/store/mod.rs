@@ -23,6 +23,7 @@ mod opening;
 mod progress;
 mod publish;
 mod relays;
+mod returned;
 mod row;
 mod sql;
 mod subscribe;

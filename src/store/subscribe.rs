@@ -6,7 +6,7 @@ use super::membership::{Member, end, gate, join, note};
 use super::opening::open_confirmation;
 use super::publish::json;
 use super::sql::{Fault, Tx, args, write};
-use super::subscribers::{find, of_newsletter};
+use super::subscribers::{find, of_newsletter, suppression};
 use super::{Store, StoreError};
 use crate::chance::Chance;
 use crate::message::Letter;
@@ -78,7 +78,7 @@ async fn subscribe(
         Some(subscriber) => of_newsletter(tx, &request.newsletter, bucket, subscriber).await?,
         None => Vec::new(),
     };
-    let suppressed = is_suppressed(tx, bucket, &request.address).await?;
+    let suppressed = suppression(tx, bucket, &request.address).await?.is_some();
     let answer = answer(not_before(&others, request.now), suppressed, current(&others, &request.cadence));
     if answer == Answer::Confirm {
         let subscriber = known_or_new(tx, bucket, known, request, chance).await?;
@@ -160,7 +160,7 @@ async fn add(tx: &mut Tx, bucket: Bucket, request: &Request, chance: &Chance) ->
     };
     // A person who left and asked again, but did not confirm, still counts as having left.
     let stands = others.iter().any(|s| s.state == State::Confirmed || s.unsubscribed_at.is_some());
-    if stands || is_suppressed(tx, bucket, &request.address).await? {
+    if stands || suppression(tx, bucket, &request.address).await?.is_some() {
         return Ok(false);
     }
     let subscriber = known_or_new(tx, bucket, known, request, chance).await?;
@@ -174,11 +174,6 @@ async fn add(tx: &mut Tx, bucket: Bucket, request: &Request, chance: &Chance) ->
 
 fn next_request(others: &[Subscription]) -> i64 {
     1 + others.iter().map(|s| s.request).max().unwrap_or(0)
-}
-
-async fn is_suppressed(tx: &mut Tx, bucket: Bucket, address: &EmailAddress) -> Result<bool, Fault> {
-    let sql = "SELECT reason FROM suppression WHERE bucket = $1 AND address_key = $2";
-    Ok(tx.fetch_optional(sql, args![bucket, address.key().expose()]).await?.is_some())
 }
 
 async fn known_or_new(

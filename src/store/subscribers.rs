@@ -78,6 +78,12 @@ impl Store {
         write!(self.pool, |tx| tx.execute(sql, values()).await.map(|_| ()))
     }
 
+    /// Lets an address be mailed again, and gives the reason why it was not; `None` when it was. What came back before does not count any more.
+    pub async fn unsuppress(&self, address: &EmailAddress) -> Result<Option<String>, StoreError> {
+        let bucket = address.key().bucket(self.buckets);
+        write!(self.pool, |tx| unsuppress(tx, bucket, address).await)
+    }
+
     /// A page of subscriptions, in the order of bucket and subscriber, after `after`; of one newsletter, or of all. `limit` counts
     /// subscribers, so that a page never ends in the middle of one's subscriptions; the list is over when a page is empty.
     pub async fn list(
@@ -112,6 +118,38 @@ impl Store {
         let rows = self.pool.fetch_all(sql, args![newsletter, super::membership::EVER]).await?;
         rows.iter().map(|row| Ok((row.cadence()?, row.int("members")?))).collect()
     }
+}
+
+async fn unsuppress(tx: &mut Tx, bucket: Bucket, address: &EmailAddress) -> Result<Option<String>, Fault> {
+    gate(tx, bucket).await?;
+    let Some(reason) = suppression(tx, bucket, address).await? else { return Ok(None) };
+    let sql = "DELETE FROM suppression WHERE bucket = $1 AND address_key = $2";
+    tx.execute(sql, args![bucket, address.key().expose()]).await?;
+    if let Some(subscriber) = find(tx, bucket, address).await? {
+        let sql = "UPDATE returned SET counts = 0 WHERE bucket = $1 AND subscriber_id = $2";
+        tx.execute(sql, args![bucket, subscriber]).await?;
+    }
+    Ok(Some(reason))
+}
+
+/// Why an address is never mailed.
+pub(super) async fn suppression(tx: &mut Tx, bucket: Bucket, address: &EmailAddress) -> Result<Option<String>, Fault> {
+    let sql = "SELECT reason FROM suppression WHERE bucket = $1 AND address_key = $2";
+    let row = tx.fetch_optional(sql, args![bucket, address.key().expose()]).await?;
+    Ok(row.map(|row| row.text("reason")).transpose()?)
+}
+
+/// Never mail the address of a subscriber again, if there still is one. The first reason stays.
+pub(super) async fn suppress(
+    tx: &mut Tx,
+    bucket: Bucket,
+    subscriber: SubscriberId,
+    reason: SuppressionReason,
+    now: DateTime<Utc>,
+) -> Result<(), Fault> {
+    let sql = "INSERT INTO suppression (bucket, address_key, reason, at) SELECT bucket, address_key, $1, $2 FROM subscriber \
+         WHERE bucket = $3 AND subscriber_id = $4 AND address_key IS NOT NULL ON CONFLICT DO NOTHING";
+    tx.execute(sql, args![reason.as_str(), now, bucket, subscriber]).await.map(|_| ())
 }
 
 async fn remove(tx: &mut Tx, bucket: Bucket, address: &EmailAddress, now: DateTime<Utc>) -> Result<bool, Fault> {

@@ -144,7 +144,8 @@ async fn with_relay(script: Script, retry: &str) -> (TestApp, Peer) {
     (app, peer)
 }
 
-async fn add(app: &TestApp, address: &str) {
+/// Adds a confirmed subscriber of the weekly newsletter.
+pub async fn add(app: &TestApp, address: &str) {
     use tidings::subscription::{Consent, ConsentSource};
     use tidings::types::{CadenceId, EmailAddress, NewsletterId};
     let consent = Consent { source: ConsentSource::Operator, note: "test".into() };
@@ -176,10 +177,13 @@ fn taken(peer: &Peer) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailbox_that_does_not_exist_is_refused_and_never_mailed_again() {
-    let gone = Script::default().recipient("b@reader.example", Action::reply("550 5.1.1 no such user"));
+    let gone =
+        Script::default().recipient("b@reader.example", Action::reply("550 5.1.1 <b@reader.example>: no such user"));
     let (mut app, peer) = with_relay(gone, "").await;
     app.send().await;
     assert_eq!(taken(&peer), ["a", "c"]);
+    let reasons = app.app().store.refusals(app.mailings().await[0].mailing).await.unwrap();
+    assert_eq!(reasons[0].example, "5.1.1 (address) no such user", "the ledger names nobody");
     let books = app.mailings().await[0].books;
     assert!(books.balance() && (books.accepted, books.refused) == (2, 1), "{books:?}");
     app.write_issue("more.md", "More", "2026-03-02", "Again.");
@@ -221,6 +225,16 @@ async fn a_4xx_is_tried_again_later_and_gives_up_at_last() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_blames_us_pauses_the_mailing_and_marks_nobody() {
+    let denied =
+        Script::default().on(Said::Recipient, Action::reply("554 5.7.1 <a@reader.example>: Relay access denied"));
+    let (app, _peer) = with_relay(denied, "").await;
+    app.send().await;
+    let reason = app.mailings().await[0].reason.clone().unwrap();
+    assert_eq!(
+        reason, "the relay refuses our mail: 554 5.7.1 (address) Relay access denied",
+        "and neither does the reason"
+    );
+
     let (app, peer) =
         with_relay(Script::default().on(Said::Content, Action::reply("554 5.7.1 looks like spam")), "").await;
     app.send().await;

@@ -5,6 +5,7 @@
 mod accidents;
 mod archive;
 mod bad_input;
+mod bounces;
 mod browsing;
 mod command_line;
 mod content;

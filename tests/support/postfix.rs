@@ -18,13 +18,18 @@ impl Postfix {
     /// Starts one that delivers all mail for reader.example into one mailbox; `None` when Postfix is not installed, or this is not root,
     /// as whom alone it starts.
     pub fn start() -> Option<Self> {
+        Self::start_with("")
+    }
+
+    /// The same with more lines for main.cf; one that says something again wins.
+    pub fn start_with(main: &str) -> Option<Self> {
         let root = Command::new("id").arg("-u").output().ok()?.stdout.trim_ascii() == b"0";
         if !root || !Path::new("/usr/sbin/postfix").exists() {
             return None;
         }
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let postfix = Self { directory: TempDir::new().unwrap(), port };
-        postfix.configure();
+        postfix.configure(main);
         let started = postfix.command("start").status().ok()?;
         assert!(started.success(), "Postfix does not start: {}", postfix.log());
         let listens = (0..100).any(|_| {
@@ -35,7 +40,7 @@ impl Postfix {
         Some(postfix)
     }
 
-    fn configure(&self) {
+    fn configure(&self, more: &str) {
         for name in ["etc", "queue", "data", "mail"] {
             std::fs::create_dir(self.path(name)).unwrap();
         }
@@ -47,7 +52,7 @@ impl Postfix {
              virtual_mailbox_base = {}\nvirtual_mailbox_maps = static:box/\nvirtual_minimum_uid = 1\n\
              virtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\nsmtputf8_enable = yes\n\
              smtpd_relay_restrictions = permit_mynetworks, reject\nalias_maps =\nalias_database =\n\
-             address_verify_map =\nsmtpd_tls_security_level = none\n",
+             address_verify_map =\nsmtpd_tls_security_level = none\n{more}",
             path("queue"),
             path("data"),
             path("log"),
@@ -65,6 +70,7 @@ impl Postfix {
             "error unix - - n - - error",
             "retry unix - - n - - error",
             "virtual unix - n n - - virtual",
+            "smtp unix - - n - - smtp",
             "anvil unix - - n - 1 anvil",
             "proxymap unix - - n - - proxymap",
             "postlog unix-dgram n - n - 1 postlogd",
@@ -86,11 +92,12 @@ impl Postfix {
         command
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// Something below its directory; `mail` holds the mailboxes.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
-    fn log(&self) -> String {
+    pub fn log(&self) -> String {
         std::fs::read_to_string(self.path("log")).unwrap_or_default()
     }
 

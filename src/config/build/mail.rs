@@ -20,10 +20,11 @@ pub(super) fn mail(r: &mut Reader<'_>, url: Option<&Url>) -> Option<Mail> {
         .must(&["mail.in_doubt"], |text| values::choice(text, &[("resend", InDoubt::Resend), ("hold", InDoubt::Hold)]));
     let patience = patience(r);
     let outbox = r.must(&["mail.outbox.directory"], values::path);
+    let inbox = r.may(&["mail.inbox.maildir"], values::path);
     let relays = relay::relays(r, chosen.filter(|_| smtp_chosen == Some(true)), url);
     let domains = domains(r);
     let transport = if smtp_chosen? { Transport::Smtp(relays?) } else { Transport::Outbox(outbox?) };
-    Some(Mail { transport, in_doubt: in_doubt?, patience: patience?, domains: domains? })
+    Some(Mail { transport, in_doubt: in_doubt?, patience: patience?, inbox: inbox?, domains: domains? })
 }
 
 /// Reads `[mail.domains]`.

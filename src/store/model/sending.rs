@@ -235,6 +235,30 @@ pub struct Refusal {
     pub times: i64,
 }
 
+/// What became of a report about a mail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// It was known, or is about nobody who is here.
+    Before,
+    /// It is written down.
+    Now,
+    /// It is written down, and the address is never mailed again.
+    Suppressed,
+}
+
+/// One reason why mail came back, or complaints.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Return {
+    /// Readers who called it spam, as opposed to mail that came back.
+    pub complaint: bool,
+    /// Class, subject and detail such as `5.1.1` (RFC 3463); empty for complaints.
+    pub status: String,
+    /// What one of the refusing servers said.
+    pub example: String,
+    /// How often.
+    pub times: i64,
+}
+
 /// What a relay's warm-up allows a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ration {

@@ -28,5 +28,6 @@ mod mailings;
 mod memberships;
 mod model;
 mod opening;
+mod returned;
 mod subscribers;
 mod world;

@@ -9,6 +9,7 @@ use crate::store::world::World;
 on_both! {
     what_the_first_open_fixed_stays
     nodes_that_start_at_once_agree
+    a_database_of_the_version_before_is_brought_up_to_date
     a_schema_from_the_future_is_refused
     a_store_that_is_open_answers
 }
@@ -26,7 +27,10 @@ async fn what_the_first_open_fixed_stays(w: World) {
 }
 
 async fn nodes_that_start_at_once_agree(w: World) {
-    let schema = include_str!("../../../migrations/0001_first.sql");
+    let schema = concat!(
+        include_str!("../../../migrations/0001_first.sql"),
+        include_str!("../../../migrations/0002_returned.sql")
+    );
     let tables = schema.lines().filter_map(|line| line.strip_prefix("CREATE TABLE ")?.split(' ').next());
     for table in tables.chain(["migration"]) {
         w.sql(&format!("DROP TABLE {table}")).await;
@@ -43,7 +47,18 @@ async fn nodes_that_start_at_once_agree(w: World) {
         keys.push(node.await.unwrap().key().mac(&[b"the same"]));
     }
     assert!(keys.windows(2).all(|pair| pair[0] == pair[1]), "nodes made different keys");
-    assert_eq!(w.count("SELECT COUNT(*) FROM migration").await, 1);
+    assert_eq!(w.count("SELECT COUNT(*) FROM migration").await, 2);
+}
+
+async fn a_database_of_the_version_before_is_brought_up_to_date(w: World) {
+    let person = w.add("ada@example.org").await;
+    w.sql("DROP TABLE returned").await;
+    w.sql("DELETE FROM migration WHERE version = 2").await;
+    w.store.close().await;
+    let upgraded = w.another().await;
+    assert_eq!(upgraded.subscriptions(&w.newsletter, person.bucket, person.id).await.unwrap().len(), 1);
+    assert_eq!(w.count("SELECT COUNT(*) FROM returned").await, 0);
+    assert_eq!(w.count("SELECT MAX(version) FROM migration").await, 2);
 }
 
 async fn a_schema_from_the_future_is_refused(w: World) {

@@ -16,7 +16,7 @@ use tidings::types::EmailAddress;
 fn mail(transport: config::Transport) -> config::Mail {
     let patience =
         Patience { first: Duration::from_secs(1), most: Duration::from_secs(1), period: Duration::from_secs(1) };
-    config::Mail { transport, in_doubt: InDoubt::Resend, patience, domains: Vec::new() }
+    config::Mail { transport, in_doubt: InDoubt::Resend, patience, inbox: None, domains: Vec::new() }
 }
 
 /// A plain relay on a loopback port.
