@@ -13,8 +13,8 @@ use crate::delivery::books::Books;
 use crate::delivery::rate::remaining;
 use crate::issue::news::Mail;
 use crate::store::{
-    FailingView, IssueMail, MailingState, MailingView, Progress, Refusal, Return, SourceState, Store, StoreError,
-    TopicView,
+    FailingView, IssueMail, MailingState, MailingView, PausedConfirmations, Progress, Refusal, Return, SourceState,
+    Store, StoreError, TopicView,
 };
 use crate::types::{Finding, Place};
 
@@ -40,6 +40,8 @@ pub struct Status {
     pub websub: WebSubStatus,
     /// How far those are that are open or paused, newest first.
     pub progress: Vec<ProgressStatus>,
+    /// Confirmations that the relay refused, until `tidings resume confirmations`.
+    pub paused_confirmations: Vec<PausedConfirmations>,
     /// Relays that are down.
     pub relays: Vec<RelayStatus>,
     /// Relays and groups of domains with a rate: what they may have, and how much of it is used.
@@ -252,11 +254,12 @@ pub async fn collect(store: &Store, config: &Config, now: DateTime<Utc>) -> Resu
         mailings.push(MailingStatus { refusals, returns, ..MailingStatus::from(view) });
     }
     let progress = store.progress().await?.into_iter().map(ProgressStatus::from).collect();
+    let paused_confirmations = store.paused_confirmations().await?;
     let relays = store.relay_troubles().await?.into_iter().map(RelayStatus::from).collect();
     let rates = rates::rates(store, &config.mail).await?;
     let warm_up = relays::warm_up(store, &config.mail, now).await?;
     let websub = of_websub(store, now).await?;
-    Ok(Status { at: now, newsletters, mailings, websub, progress, relays, rates, warm_up })
+    Ok(Status { at: now, newsletters, mailings, websub, progress, paused_confirmations, relays, rates, warm_up })
 }
 
 async fn of_websub(store: &Store, now: DateTime<Utc>) -> Result<WebSubStatus, StoreError> {

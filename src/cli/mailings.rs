@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
+use super::output;
 use crate::app;
 use crate::config::Config;
 use crate::control::{self, Order};
@@ -16,7 +17,10 @@ pub enum Mailings {
     /// Pause an open mailing. What is on the wire is finished; nothing new is handed over.
     Pause(Which),
     /// Resume a paused mailing, once its cause is mended.
-    Resume(Which),
+    Resume {
+        /// The id that `tidings status` shows, or `confirmations` for all of those.
+        mailing: String,
+    },
     /// End a mailing for good. Who has it has it; nobody else gets it.
     Cancel(Which),
     /// Say how fast a mailing goes, over all nodes together.
@@ -37,14 +41,18 @@ pub struct Which {
 
 impl Mailings {
     pub async fn run(&self, config: Config) -> anyhow::Result<ExitCode> {
-        let (which, order) = match self {
-            Self::Pause(which) => (which, Order::Pause),
-            Self::Resume(which) => (which, Order::Resume),
-            Self::Cancel(which) => (which, Order::Cancel),
-            Self::Rate { which, rate } if rate == "none" => (which, Order::Rate(None)),
-            Self::Rate { which, rate } => (which, Order::Rate(Some(Rate::parse(rate).with_context(|| rate.clone())?))),
+        let (mailing, order) = match self {
+            Self::Pause(Which { mailing }) => (mailing, Order::Pause),
+            Self::Resume { mailing } if mailing == "confirmations" => return resume_confirmations(&config).await,
+            Self::Resume { mailing } => (mailing, Order::Resume),
+            Self::Cancel(Which { mailing }) => (mailing, Order::Cancel),
+            Self::Rate { which, rate } if rate == "none" => (&which.mailing, Order::Rate(None)),
+            Self::Rate { which, rate } => {
+                let rate = Rate::parse(rate).with_context(|| rate.clone())?;
+                (&which.mailing, Order::Rate(Some(rate)))
+            }
         };
-        let mailing = MailingId::parse(&which.mailing)?;
+        let mailing = MailingId::parse(mailing)?;
         let store = app::open_store(&config).await?;
         let result = control::obey(&store, mailing, &order).await;
         store.close().await;
@@ -55,4 +63,12 @@ impl Mailings {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn resume_confirmations(config: &Config) -> anyhow::Result<ExitCode> {
+    let store = app::open_store(config).await?;
+    let resumed = store.resume_confirmations().await;
+    store.close().await;
+    println!("{} resumed", output::count(usize::try_from(resumed?).unwrap_or(usize::MAX), "confirmation"));
+    Ok(ExitCode::SUCCESS)
 }

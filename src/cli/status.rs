@@ -10,7 +10,7 @@ use crate::app;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::status::{self, Failing, MailingStatus, NewsletterStatus, WarmUpStatus, WebSubStatus};
-use crate::store::Return;
+use crate::store::{PausedConfirmations, Return};
 
 /// Show issues, holds and mailings with their books, read from the database.
 #[derive(Debug, Args)]
@@ -41,6 +41,14 @@ impl Status {
         for relay in &status.relays {
             let since = relay.down_since.format("%Y-%m-%d %H:%M UTC");
             println!("the relay {} is down since {since}: {}", relay.relay, relay.reason);
+        }
+        for paused in &status.paused_confirmations {
+            let PausedConfirmations { newsletter, people, since, reason } = paused;
+            let people = output::count(usize::try_from(*people).unwrap_or_default(), "confirmation");
+            let since = since.format("%Y-%m-%d %H:%M UTC");
+            println!(
+                "{newsletter}: {people} paused since {since}: {reason}; mend it, then `tidings resume confirmations`"
+            );
         }
         for rate in &status.rates {
             println!("{}", rate.words());

@@ -11,6 +11,9 @@ use crate::delivery::rate::Rate;
 use crate::status::ProgressStatus;
 use crate::types::MailingId;
 
+/// A page of any site that an operator has open could post here; browsers say where it comes from, programs do not.
+const FROM_A_BROWSER: &str = "orders are not taken from browsers\n";
+
 /// `GET /mailings`: mailings that are open or paused, newest first.
 pub(super) async fn list(State(web): State<Web>) -> Result<Response, Error> {
     let progress = web.store().progress().await?;
@@ -26,9 +29,8 @@ pub(super) async fn order(
     headers: HeaderMap,
     body: String,
 ) -> Result<Response, Error> {
-    // A page of any site that an operator has open could post here; browsers say where it comes from, programs do not.
     if headers.contains_key(header::ORIGIN) {
-        return Ok(plain(StatusCode::FORBIDDEN, "orders are not taken from browsers\n"));
+        return Ok(plain(StatusCode::FORBIDDEN, FROM_A_BROWSER));
     }
     let Ok(mailing) = MailingId::parse(&mailing) else {
         return Ok(plain(StatusCode::NOT_FOUND, "that is not the id of a mailing\n"));
@@ -43,6 +45,15 @@ pub(super) async fn order(
     let status = if obeyed.changed { StatusCode::OK } else { StatusCode::CONFLICT };
     let json = serde_json::to_vec(&obeyed).unwrap_or_default(); // a text and a flag cannot fail to serialise
     Ok((status, [(header::CONTENT_TYPE, "application/json")], json).into_response())
+}
+
+/// `POST /mailings/confirmations/resume`: all that are paused.
+pub(super) async fn resume_confirmations(State(web): State<Web>, headers: HeaderMap) -> Result<Response, Error> {
+    if headers.contains_key(header::ORIGIN) {
+        return Ok(plain(StatusCode::FORBIDDEN, FROM_A_BROWSER));
+    }
+    let json = format!("{{\"resumed\":{}}}", web.store().resume_confirmations().await?);
+    Ok(([(header::CONTENT_TYPE, "application/json")], json).into_response())
 }
 
 fn read(order: &str, body: &str) -> Result<Order, (StatusCode, String)> {

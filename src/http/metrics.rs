@@ -85,6 +85,12 @@ fn sending(text: &mut String, status: &Status) {
     for mailing in &status.progress {
         line(text, "tidings_mailing_paused", &labels(mailing), i64::from(mailing.state == MailingState::Paused));
     }
+    describe(text, "tidings_confirmations_paused", "People whose confirmation the relay refused.");
+    for newsletter in &status.newsletters {
+        let paused = status.paused_confirmations.iter().find(|paused| paused.newsletter == newsletter.name);
+        let labels = [("newsletter", newsletter.name.as_str())];
+        line(text, "tidings_confirmations_paused", &labels, paused.map_or(0, |paused| paused.people));
+    }
     describe(text, "tidings_relays_down", "Relays that are down.");
     // No label: a relay's name may hold anything that an operator writes.
     let _ = writeln!(text, "tidings_relays_down {}", status.relays.len());

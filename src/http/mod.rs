@@ -97,6 +97,7 @@ pub fn private(web: Web) -> Router {
         .route("/health", get(private::health))
         .route("/status", get(private::status))
         .route("/mailings", get(mailings::list))
+        .route("/mailings/confirmations/resume", post(mailings::resume_confirmations))
         .route("/mailings/{mailing}/{order}", post(mailings::order))
         .route("/metrics", get(metrics::metrics))
         .route("/favicon.ico", get(parts::old_icon))

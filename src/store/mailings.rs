@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use super::books::{BOOKS, books};
 use super::row::{LOCAL, Row, unreadable};
 use super::sql::{Fault, Tx, args, rows, write};
-use super::{CadenceState, MailingState, MailingView, Store, StoreError};
+use super::{CadenceState, MailingState, MailingView, PausedConfirmations, Store, StoreError};
 use crate::delivery::books::Books;
 use crate::message::Letter;
 use crate::types::{CadenceId, MailingId, NewsletterId};
@@ -131,6 +131,27 @@ impl Store {
     pub async fn resume(&self, mailing: MailingId) -> Result<bool, StoreError> {
         let sql = "UPDATE mailing SET state = 'open', reason = NULL WHERE mailing_id = $1 AND state = 'paused'";
         write!(self.pool, |tx| Ok(tx.execute(sql, args![mailing]).await? == 1))
+    }
+
+    /// `Paused -> Open` for every confirmation; how many. One whose request is not the last any more is skipped when its turn comes.
+    pub async fn resume_confirmations(&self) -> Result<u64, StoreError> {
+        let sql = "UPDATE mailing SET state = 'open', reason = NULL WHERE state = 'paused' AND kind = 'confirmation'";
+        write!(self.pool, |tx| tx.execute(sql, args![]).await)
+    }
+
+    /// Confirmations that are paused, for each newsletter that has some.
+    pub async fn paused_confirmations(&self) -> Result<Vec<PausedConfirmations>, StoreError> {
+        let sql = "SELECT newsletter, COUNT(*) AS people, MIN(opened_at) AS since, MIN(reason) AS reason FROM mailing \
+             WHERE state = 'paused' AND kind = 'confirmation' GROUP BY newsletter ORDER BY newsletter";
+        let read = |row: &Row| {
+            Ok(PausedConfirmations {
+                newsletter: row.newsletter()?.to_string(),
+                people: row.int("people")?,
+                since: row.time("since")?,
+                reason: row.maybe_text("reason")?.unwrap_or_default(),
+            })
+        };
+        self.pool.fetch_all(sql, args![]).await?.iter().map(read).collect()
     }
 
     /// `Open | Paused -> Cancelled`, with the reason: nobody else gets it, ever. False when it was neither.

@@ -1,11 +1,13 @@
 //! From an issue to inboxes: once, to everyone, whatever happens in between.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tidings::scheduler::Event;
 use tidings::store::MailingState;
 
-use crate::harness::{Backend, Mail, TestApp, on_both};
+use crate::harness::{Backend, Mail, TestApp, on_both, tidings};
 use crate::smtp::{Action, Peer, Said, Script};
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -255,6 +257,47 @@ async fn a_relay_that_blames_us_pauses_the_mailing_and_marks_nobody() {
     app.send().await;
     assert_eq!(taken(&peer), ["a", "b", "c"], "resumed, everyone gets it");
     assert_eq!(app.mailings().await[0].state, MailingState::Finished);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn confirmations_that_a_relay_refused_are_shown_and_go_out_when_an_operator_says_so() {
+    let mended = Arc::new(AtomicBool::new(false));
+    let refuses = Arc::clone(&mended);
+    let script = Script::default().rule(move |event| {
+        let refuses = event.said == Said::Content && !refuses.load(Ordering::SeqCst);
+        refuses.then(|| Action::reply("554 5.7.1 looks like spam"))
+    });
+    let (app, peer) = with_relay(script, "").await;
+    app.app().store.cancel(app.mailings().await[0].mailing, "not of this test").await.unwrap();
+    let ask = async |address: &str| {
+        let answer = app.post("/weekly/subscribe", &[("email", address), ("cadence", "mondays")]).await;
+        assert_eq!(answer.status, 200);
+        app.send().await;
+    };
+    ask("new@reader.example").await;
+    ask("again@reader.example").await;
+    app.advance(Duration::from_secs(20 * 60));
+    ask("again@reader.example").await;
+    let run = |arguments: &[&str]| {
+        let output = tidings(app.directory.path()).args(["--config", "tidings.toml"]).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let status = run(&["status"]);
+    let line = "weekly: 3 confirmations paused since 2026-03-02 09:00 UTC: the relay refuses our mail: 554 5.7.1 looks like spam; \
+                mend it, then `tidings resume confirmations`";
+    assert!(status.contains(line), "{status}");
+    let metrics = app.get(&format!("{}/metrics", app.private)).await.body;
+    assert!(metrics.contains("tidings_confirmations_paused{newsletter=\"weekly\"} 3\n"), "{metrics}");
+
+    mended.store(true, Ordering::SeqCst);
+    assert_eq!(run(&["resume", "confirmations"]), "3 confirmations resumed\n");
+    app.send().await;
+    assert_eq!(taken(&peer), ["again", "new"], "each of them one: the older request of the two means nothing any more");
+    assert!(!run(&["status"]).contains("paused"));
+    let again = format!("{}/mailings/confirmations/resume", app.private);
+    assert_eq!(app.post_from("https://elsewhere.example", &again).await.status, 403);
+    assert_eq!(app.post(&again, &[]).await.body, r#"{"resumed":0}"#);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -222,6 +222,19 @@ pub struct Progress {
     pub rate: Option<RateUse>,
 }
 
+/// Confirmations of a newsletter that an operator has to let out.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct PausedConfirmations {
+    /// The newsletter.
+    pub newsletter: String,
+    /// How many people wait.
+    pub people: i64,
+    /// Since when the first one does.
+    pub since: DateTime<Utc>,
+    /// Why one of them is paused.
+    pub reason: String,
+}
+
 /// One reason why deliveries did not go through.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Refusal {
