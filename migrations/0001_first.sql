@@ -196,7 +196,7 @@ CREATE TABLE consent (
     newsletter    TEXT   NOT NULL,
     cadence       TEXT   NOT NULL,
     request       BIGINT NOT NULL,
-    event         TEXT   NOT NULL,  -- requested, confirmed, chosen, added, replaced, unsubscribed, removed
+    event         TEXT   NOT NULL,  -- requested, confirmed, chosen, added, replaced, unsubscribed, removed, lapsed
     source        TEXT   NOT NULL,  -- form, import, operator; empty for what follows from an earlier row
     note          TEXT   NOT NULL,
     at            BIGINT NOT NULL,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 
 use crate::store::{MailingView, Store, StoreError};
 
-/// How long a finished confirmation mailing is kept: long enough to answer "I never got the mail".
+/// How long a confirmation is kept: long enough to answer "I never got the mail". A request that is not confirmed in that time is forgotten.
 const KEEP_CONFIRMATIONS: chrono::Duration = chrono::Duration::days(30);
 
 /// How long a relay is said to be down that nobody looks at any more.
@@ -26,7 +26,7 @@ impl Housekeeper {
         let finished = self.store.finish_mailings(now).await?;
         self.store.sample_progress(now).await?;
         self.store.forget_relays(now - KEEP_RELAYS).await?;
-        self.store.forget_confirmations(now - KEEP_CONFIRMATIONS).await?;
+        self.store.forget_confirmations(now - KEEP_CONFIRMATIONS, now).await?;
         Ok(finished)
     }
 }

@@ -151,7 +151,7 @@ fn told(web: &Web, newsletter: &Newsletter, state: Life) -> Result<Response, Err
         }
         Life::Unsubscribed => (
             "This link has done its work",
-            format!("You have unsubscribed since. To get {title} again, please use the form."),
+            format!("You have unsubscribed since, or a month has gone by. To get {title}, please use the form."),
             None,
         ),
     };

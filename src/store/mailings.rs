@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDateTime, Utc};
 use super::books::{BOOKS, books};
 use super::row::{LOCAL, Row, unreadable};
 use super::sql::{Fault, Tx, args, rows, write};
-use super::{CadenceState, MailingState, MailingView, PausedConfirmations, Store, StoreError};
+use super::{CadenceState, MailingState, MailingView, Store, StoreError};
 use crate::delivery::books::Books;
 use crate::message::Letter;
 use crate::types::{CadenceId, MailingId, NewsletterId};
@@ -17,9 +17,6 @@ macro_rules! mailing_columns {
          accepted, refused, skipped, held FROM mailing "
     };
 }
-
-/// Confirmations that are forgotten in one transaction.
-const FORGET: i64 = 100;
 
 impl Store {
     /// The state of a cadence; made with `since = now` and `last` when the scheduler sees the cadence for the first time.
@@ -133,27 +130,6 @@ impl Store {
         write!(self.pool, |tx| Ok(tx.execute(sql, args![mailing]).await? == 1))
     }
 
-    /// `Paused -> Open` for every confirmation; how many. One whose request is not the last any more is skipped when its turn comes.
-    pub async fn resume_confirmations(&self) -> Result<u64, StoreError> {
-        let sql = "UPDATE mailing SET state = 'open', reason = NULL WHERE state = 'paused' AND kind = 'confirmation'";
-        write!(self.pool, |tx| tx.execute(sql, args![]).await)
-    }
-
-    /// Confirmations that are paused, for each newsletter that has some.
-    pub async fn paused_confirmations(&self) -> Result<Vec<PausedConfirmations>, StoreError> {
-        let sql = "SELECT newsletter, COUNT(*) AS people, MIN(opened_at) AS since, MIN(reason) AS reason FROM mailing \
-             WHERE state = 'paused' AND kind = 'confirmation' GROUP BY newsletter ORDER BY newsletter";
-        let read = |row: &Row| {
-            Ok(PausedConfirmations {
-                newsletter: row.newsletter()?.to_string(),
-                people: row.int("people")?,
-                since: row.time("since")?,
-                reason: row.maybe_text("reason")?.unwrap_or_default(),
-            })
-        };
-        self.pool.fetch_all(sql, args![]).await?.iter().map(read).collect()
-    }
-
     /// `Open | Paused -> Cancelled`, with the reason: nobody else gets it, ever. False when it was neither.
     pub async fn cancel(&self, mailing: MailingId, reason: &str) -> Result<bool, StoreError> {
         let sql =
@@ -178,35 +154,6 @@ impl Store {
             }
         }
         Ok(finished)
-    }
-
-    /// Deletes finished confirmation mailings (and their batches, deliveries and bounces) older than `before`. Returns how many.
-    pub async fn forget_confirmations(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        let sql = "SELECT m.mailing_id, b.bucket FROM mailing m JOIN batch b ON b.mailing_id = m.mailing_id \
-             WHERE m.state = 'finished' AND m.kind = 'confirmation' AND m.finished_at < $1 ORDER BY m.opened_at LIMIT $2";
-        let mut forgotten = 0;
-        loop {
-            let old = self.pool.fetch_all(sql, args![before, FORGET]).await?;
-            let old =
-                old.iter().map(|row| Ok((row.mailing()?, row.bucket()?))).collect::<Result<Vec<_>, StoreError>>()?;
-            if old.is_empty() {
-                return Ok(forgotten);
-            }
-            forgotten += write!(self.pool, |tx| {
-                let mut gone = 0;
-                for (mailing, bucket) in &old {
-                    for table in [
-                        "DELETE FROM delivery WHERE bucket = $1 AND mailing_id = $2",
-                        "DELETE FROM batch WHERE bucket = $1 AND mailing_id = $2",
-                        "DELETE FROM returned WHERE bucket = $1 AND mailing_id = $2",
-                    ] {
-                        tx.execute(table, args![*bucket, *mailing]).await?;
-                    }
-                    gone += tx.execute("DELETE FROM mailing WHERE mailing_id = $1", args![*mailing]).await?;
-                }
-                Ok(gone)
-            })?;
-        }
     }
 }
 

@@ -7,6 +7,7 @@ mod allowances;
 mod archive;
 mod batches;
 mod books;
+mod confirmations;
 mod decisions;
 mod doubts;
 mod fault;

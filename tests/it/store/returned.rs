@@ -152,6 +152,6 @@ async fn what_came_back_of_a_confirmation_is_forgotten_with_it(w: World) {
     w.store.finish_mailings(now()).await.unwrap();
     let confirmation = w.store.mailings(1, true).await.unwrap().remove(0).mailing;
     assert_eq!(w.bounce(confirmation, ada, "5.1.1").await, Noted::Suppressed);
-    assert_eq!(w.store.forget_confirmations(now() + Duration::days(1)).await.unwrap(), 1);
+    assert_eq!(w.store.forget_confirmations(now() + Duration::days(1), now()).await.unwrap(), 1);
     assert_eq!(w.count("SELECT COUNT(*) FROM returned").await, 0);
 }

@@ -18,6 +18,7 @@ on_both! {
     an_import_never_brings_anyone_back
     an_operator_can_confirm_a_pending_request
     a_removed_person_leaves_no_address
+    a_request_that_nobody_confirms_is_forgotten_with_the_address
     a_suppressed_address_is_neither_asked_nor_added
     a_list_comes_in_pages_that_never_cut_a_person
     a_bad_address_in_the_database_stops_nobody_else
@@ -162,6 +163,52 @@ async fn a_removed_person_leaves_no_address(w: World) {
     assert_ne!(w.person("ada@example.org").await.unwrap().id, person.id, "who comes back is someone new");
 }
 
+async fn a_request_that_nobody_confirms_is_forgotten_with_the_address(w: World) {
+    let (long_ago, later) = (now() - Duration::days(40), now() - Duration::days(20));
+    // Left once, and asked again; has another subscription; confirmed; asked twice; never came back; was refused by the relay.
+    let left = w.add("left@example.org").await;
+    w.unsubscribe(left).await;
+    w.add("other@example.org").await;
+    for name in ["left", "confirmed", "twice", "never", "paused"] {
+        assert_eq!(w.request(&w.weekly, &format!("{name}@example.org"), long_ago).await, Answer::Confirm);
+    }
+    assert_eq!(w.request(&w.monthly, "other@example.org", long_ago).await, Answer::Confirm);
+    assert_eq!(w.request(&w.weekly, "twice@example.org", later).await, Answer::Confirm);
+    let [confirmed, twice, never, paused, other] = [
+        w.person("confirmed@example.org").await.unwrap(),
+        w.person("twice@example.org").await.unwrap(),
+        w.person("never@example.org").await.unwrap(),
+        w.person("paused@example.org").await.unwrap(),
+        w.person("other@example.org").await.unwrap(),
+    ];
+    w.confirm(confirmed, &w.weekly).await;
+    w.sql(&format!(
+        "UPDATE mailing SET state = 'paused' WHERE mailing_id = (SELECT mailing_id FROM batch WHERE first_subscriber = '{}')",
+        paused.id
+    ))
+    .await;
+    w.work_off_all().await;
+    w.store.finish_mailings(now()).await.unwrap();
+    assert_eq!(w.store.forget_confirmations(now() - Duration::days(30), now()).await.unwrap(), 6);
+    assert_eq!(w.store.forget_confirmations(now() - Duration::days(30), now()).await.unwrap(), 0);
+
+    let stands = async |person, cadence| w.subscription(person, cadence).await.map(|s| (s.state, s.address.is_some()));
+    for person in [never, paused] {
+        assert_eq!(stands(person, &w.weekly).await, Some((State::Unsubscribed, false)));
+    }
+    assert_eq!(stands(left, &w.weekly).await, Some((State::Unsubscribed, true)), "an import must not bring them back");
+    assert_eq!(stands(other, &w.weekly).await, Some((State::Confirmed, true)));
+    assert_eq!(stands(other, &w.monthly).await, Some((State::Unsubscribed, true)));
+    assert_eq!(stands(confirmed, &w.weekly).await, Some((State::Confirmed, true)));
+    assert_eq!(stands(twice, &w.weekly).await, Some((State::Pending, true)), "the newer request is young");
+    assert_eq!(w.count("SELECT COUNT(*) FROM consent WHERE event = 'lapsed'").await, 4);
+    assert!(!w.try_add(&w.weekly, "left@example.org").await);
+    assert!(w.try_add(&w.weekly, "never@example.org").await, "they never were here");
+    assert_eq!(w.request(&w.monthly, "other@example.org", now()).await, Answer::Confirm);
+    let again = w.subscription(other, &w.monthly).await.unwrap();
+    assert_eq!(again.request, 3, "an old link means nothing: numbers are never given twice");
+}
+
 async fn a_suppressed_address_is_neither_asked_nor_added(w: World) {
     let address = EmailAddress::parse("Ada@example.org").unwrap();
     w.store.suppress(&address, SuppressionReason::Complaint, now()).await.unwrap();
@@ -269,5 +316,5 @@ async fn what_is_written_may_be_spawned(w: World) {
     spawnable(w.store.close_batch(&lease)).await.unwrap().unwrap();
     spawnable(w.store.give_back(&lease)).await.unwrap();
     spawnable(w.store.finish_mailings(now())).await.unwrap();
-    spawnable(w.store.forget_confirmations(now())).await.unwrap();
+    spawnable(w.store.forget_confirmations(now(), now())).await.unwrap();
 }
