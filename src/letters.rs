@@ -4,13 +4,13 @@ use chrono::{DateTime, Utc};
 use url::Url;
 
 use crate::config::{Cadence, Newsletter};
-use crate::issue::{Content, Issue, Revision, date_words};
+use crate::issue::{Content, Issue, Revision};
 use crate::message::{
     CONFIRM_TOKEN, Compiled, ComposeError, Letter, List, Message, PREFERENCES_TOKEN, Recipient, Signers,
     UNSUBSCRIBE_TOKEN, field_names, with_fallbacks,
 };
 use crate::renderer::mails::{ConfirmationMail, DigestIssue, DigestMail, Fit, Rendered};
-use crate::renderer::{TemplateError, Templates};
+use crate::renderer::{Phrases, TemplateError, Templates};
 use crate::site;
 use crate::types::{EmailAddress, Fields, Finding, InstallKey, MailingId, Place, Rule, SubscriberId};
 
@@ -26,7 +26,7 @@ pub fn digest(
     issues: &[Revision],
     date: DateTime<Utc>,
 ) -> Result<Letter, TemplateError> {
-    of_issues(base, templates, newsletter, digest_mail(base, newsletter, cadence, issues), date)
+    of_issues(base, templates, newsletter, digest_mail(base, templates, newsletter, cadence, issues), date)
 }
 
 /// The correction of an issue, marked as such, for those who had it.
@@ -41,18 +41,25 @@ pub fn correction(
     issue: &Revision,
     date: DateTime<Utc>,
 ) -> Result<Letter, TemplateError> {
-    let mail = digest_mail(base, newsletter, cadence, std::slice::from_ref(issue));
+    let mail = digest_mail(base, templates, newsletter, cadence, std::slice::from_ref(issue));
     of_issues(base, templates, newsletter, DigestMail { correction: true, ..mail }, date)
 }
 
-fn digest_mail(base: &Url, newsletter: &Newsletter, cadence: &Cadence, issues: &[Revision]) -> DigestMail {
+fn digest_mail(
+    base: &Url,
+    templates: &Templates,
+    newsletter: &Newsletter,
+    cadence: &Cadence,
+    issues: &[Revision],
+) -> DigestMail {
+    let phrases = templates.phrases(&newsletter.language);
     DigestMail {
         newsletter: newsletter.title.clone(),
         language: newsletter.language.clone(),
         home: site::home(base, &newsletter.id).to_string(),
         cadence: cadence.title.clone(),
         correction: false,
-        issues: issues.iter().map(|issue| digest_issue(issue, &newsletter.language)).collect(),
+        issues: issues.iter().map(|issue| digest_issue(issue, &newsletter.language, phrases)).collect(),
         unsubscribe: format!("{}{UNSUBSCRIBE_TOKEN}", site::unsubscribe(base, &newsletter.id)),
         postal_address: newsletter.postal_address.clone(),
         limit: newsletter.html_limit,
@@ -78,13 +85,13 @@ pub fn fit_of(
             title: issue.title.clone(),
             url: url.to_string(),
             language: newsletter.language.clone(),
-            date_words: date_words(issue.date, &newsletter.language),
+            date_words: templates.phrases(&newsletter.language).date(issue.date),
             authors: issue.authors.clone(),
             summary: content.summary.clone(),
             html: content.mail.clone(),
             text: String::new(),
         }],
-        ..digest_mail(base, newsletter, cadence, &[])
+        ..digest_mail(base, templates, newsletter, cadence, &[])
     };
     Ok(mail.render(templates)?.1)
 }
@@ -138,7 +145,7 @@ pub fn fit(
     cadence: &Cadence,
     issues: &[Revision],
 ) -> Result<Fit, TemplateError> {
-    Ok(digest_mail(base, newsletter, cadence, issues).render(templates)?.1)
+    Ok(digest_mail(base, templates, newsletter, cadence, issues).render(templates)?.1)
 }
 
 fn of_issues(
@@ -216,12 +223,12 @@ fn letterhead(newsletter: &Newsletter, mail: Rendered, date: DateTime<Utc>) -> R
     })
 }
 
-fn digest_issue(revision: &Revision, language: &str) -> DigestIssue {
+fn digest_issue(revision: &Revision, language: &str, phrases: Phrases<'_>) -> DigestIssue {
     DigestIssue {
         title: revision.title.clone(),
         url: revision.url.clone(),
         language: revision.language.clone().unwrap_or_else(|| language.to_owned()),
-        date_words: date_words(revision.date, language),
+        date_words: phrases.date(revision.date),
         authors: revision.authors.clone(),
         summary: revision.content.summary.clone(),
         html: revision.content.mail.clone(),

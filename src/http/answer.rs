@@ -87,13 +87,15 @@ pub(super) fn notice(
     words: &Words<'_>,
 ) -> Result<Response, Error> {
     let Words { heading, paragraphs, button } = words;
+    let phrases = web.templates().phrases(&newsletter.language);
+    let say = |english: &str| phrases.fill(english, &[("newsletter", &newsletter.title)]);
     let notice = Notice {
         frame: Some(parts::frame(web, newsletter, &newsletter.language)),
         style: web.style_path(),
         front: web.root().to_owned(),
-        heading: (*heading).to_owned(),
-        paragraphs: paragraphs.iter().map(|paragraph| (*paragraph).to_owned()).collect(),
-        button: button.map(str::to_owned),
+        heading: say(heading),
+        paragraphs: paragraphs.iter().map(|paragraph| say(paragraph)).collect(),
+        button: button.map(say),
     };
     let html = notice.render(web.templates())?;
     let headers = [(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, NEVER)];

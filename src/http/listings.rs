@@ -12,6 +12,7 @@ use super::error::Error;
 use super::parts;
 use crate::config::Newsletter;
 use crate::feed::Format;
+use crate::renderer::Phrases;
 use crate::renderer::pages::{FeedLink, Group, Listing};
 use crate::site;
 use crate::store::IssueHead;
@@ -41,6 +42,7 @@ pub(super) async fn year(
     let at = years.iter().position(|(other, _)| *other == number).unwrap_or_default();
     // The year after stands before it.
     let around = at.checked_sub(1).into_iter().chain([at + 1]).filter_map(|at| years.get(at));
+    let phrases = web.templates().phrases(language);
     let page = Listing {
         frame: parts::frame(&web, newsletter, language),
         title: year,
@@ -49,7 +51,7 @@ pub(super) async fn year(
         count: heads.len(),
         more: 0,
         brief: heads.len() > BRIEF,
-        groups: grouped(&heads, language, |date| parts::month_words(date, language)),
+        groups: grouped(&heads, phrases, |date| phrases.month(date)),
         years: around.map(|year| parts::year_way(&web, newsletter, *year)).collect(),
     };
     Ok(answer::page(&headers, page.render(web.templates())?))
@@ -102,22 +104,22 @@ async fn facet(
         count: heads.len(),
         more,
         brief: shown.len() > BRIEF,
-        groups: by_year(&shown, &newsletter.language),
+        groups: by_year(&shown, web.templates().phrases(&newsletter.language)),
         years: years.into_iter().map(|year| parts::year_way(web, newsletter, year)).collect(),
     };
     Ok(answer::page(headers, page.render(web.templates())?))
 }
 
 /// Issues in groups of a year each.
-pub(super) fn by_year(heads: &[&IssueHead], language: &str) -> Vec<Group> {
-    grouped(heads, language, |date| date.format("%Y").to_string())
+pub(super) fn by_year(heads: &[&IssueHead], phrases: Phrases<'_>) -> Vec<Group> {
+    grouped(heads, phrases, |date| date.format("%Y").to_string())
 }
 
 /// Issues in groups that have one title, in the order in which they come.
-fn grouped(heads: &[&IssueHead], language: &str, title: impl Fn(DateTime<FixedOffset>) -> String) -> Vec<Group> {
+fn grouped(heads: &[&IssueHead], phrases: Phrases<'_>, title: impl Fn(DateTime<FixedOffset>) -> String) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for head in heads {
-        let (title, line) = (title(head.date), parts::line(head, language));
+        let (title, line) = (title(head.date), parts::line(head, phrases));
         match groups.last_mut().filter(|group| group.title == title) {
             Some(group) => group.issues.push(line),
             None => groups.push(Group { title, issues: vec![line] }),

@@ -10,9 +10,9 @@ use super::archive::Archive;
 use super::error::Error;
 use super::{listings, parts, sitemap};
 use crate::config::Newsletter;
-use crate::issue::{Revision, date_words};
-use crate::renderer::contents;
+use crate::issue::Revision;
 use crate::renderer::pages::{Article, Facts, Home, Index, IssueLine, IssuePage};
+use crate::renderer::{Phrases, contents};
 use crate::site;
 use crate::types::FacetKind;
 
@@ -69,7 +69,7 @@ pub(super) async fn home(
     let authors = facets(FacetKind::Author);
     let home = Home {
         frame: parts::frame(&web, newsletter, &newsletter.language),
-        groups: listings::by_year(&shown, &newsletter.language),
+        groups: listings::by_year(&shown, web.templates().phrases(&newsletter.language)),
         years: years.into_iter().map(|year| parts::year_way(&web, newsletter, year)).collect(),
         tags: facets(FacetKind::Tag),
         authors: if authors.len() > 1 { authors } else { Vec::new() },
@@ -100,8 +100,9 @@ pub(super) async fn issue(
     let authors = parts::ways_of(&web, newsletter, FacetKind::Author, &revision.authors);
     let tags = parts::ways_of(&web, newsletter, FacetKind::Tag, &revision.tags);
     let frame = parts::frame(&web, newsletter, &language);
+    let phrases = web.templates().phrases(&language);
     let page = IssuePage {
-        issue: line(&revision, &language),
+        issue: line(&revision, phrases),
         article: Article::new(&Facts {
             newsletter: (&newsletter.title, &frame.home),
             title: &revision.title,
@@ -120,19 +121,19 @@ pub(super) async fn issue(
         image: revision.image,
         contents: contents(&revision.content.web),
         html: revision.content.web,
-        previous: older.map(|head| parts::line(head, &language)),
-        next: newer.map(|head| parts::line(head, &language)),
+        previous: older.map(|head| parts::line(head, phrases)),
+        next: newer.map(|head| parts::line(head, phrases)),
         form: parts::form(&web, newsletter),
     };
     Ok(answer::page(&headers, page.render(web.templates())?))
 }
 
-fn line(revision: &Revision, language: &str) -> IssueLine {
+fn line(revision: &Revision, phrases: Phrases<'_>) -> IssueLine {
     IssueLine {
         title: revision.title.clone(),
         url: revision.url.clone(),
         date: revision.date.to_rfc3339(),
-        date_words: date_words(revision.date, language),
+        date_words: phrases.date(revision.date),
         summary: revision.content.summary.clone(),
     }
 }

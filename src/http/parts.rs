@@ -3,13 +3,13 @@
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::{IntoResponse, Response};
-use chrono::{DateTime, FixedOffset};
 
 use super::Web;
 use super::answer::{KEEP, Representation};
 use crate::config::Newsletter;
 use crate::feed::Format;
-use crate::issue::{date_words, direction, is_english};
+use crate::issue::direction;
+use crate::renderer::Phrases;
 use crate::renderer::pages::{FeedLink, Form, Frame, IssueLine, Way};
 use crate::site;
 use crate::store::{FacetCount, IssueHead};
@@ -93,20 +93,15 @@ pub(super) fn fields(newsletter: &Newsletter, known: &Fields) -> Vec<(String, St
 }
 
 /// The line of an issue in an archive.
-pub(super) fn line(head: &IssueHead, language: &str) -> IssueLine {
+pub(super) fn line(head: &IssueHead, phrases: Phrases<'_>) -> IssueLine {
     let IssueHead { title, url, date, summary, .. } = head;
     IssueLine {
         title: title.clone(),
         url: url.clone(),
         date: date.format("%Y-%m-%d").to_string(),
-        date_words: date_words(*date, language),
+        date_words: phrases.date(*date),
         summary: summary.clone(),
     }
-}
-
-/// `March`, or `2020-03`.
-pub(super) fn month_words(date: DateTime<FixedOffset>, language: &str) -> String {
-    date.format(if is_english(language) { "%B" } else { "%Y-%m" }).to_string()
 }
 
 /// Links to the pages of tags or authors, with the number of their issues.

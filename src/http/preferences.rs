@@ -38,7 +38,7 @@ pub(super) async fn show(
 ) -> Result<Response, Error> {
     let newsletter = web.newsletter(&name)?;
     match subscription(&web, newsletter, &token).await? {
-        Found::Confirmed(subscription) => page(&web, newsletter, &subscription, None),
+        Found::Confirmed(subscription) => page(&web, newsletter, &subscription, false),
         Found::Gone => gone(&web, newsletter),
         Found::BadLink => bad_link(&web, newsletter),
     }
@@ -78,7 +78,7 @@ pub(super) async fn change(
     tracing::info!(newsletter = %newsletter.id, cadence = %cadence.id, changed, "a subscriber chose");
     // Read again: what the page shows is what holds, whoever else changed it meanwhile.
     match self::subscription(&web, newsletter, &token).await? {
-        Found::Confirmed(subscription) => page(&web, newsletter, &subscription, Some("Saved.".to_owned())),
+        Found::Confirmed(subscription) => page(&web, newsletter, &subscription, true),
         Found::Gone => gone(&web, newsletter),
         Found::BadLink => bad_link(&web, newsletter),
     }
@@ -102,19 +102,14 @@ async fn subscription(web: &Web, newsletter: &Newsletter, token: &str) -> Result
     Ok(known.into_iter().find(|s| s.state == Life::Confirmed).map_or(Found::Gone, Found::Confirmed))
 }
 
-fn page(
-    web: &Web,
-    newsletter: &Newsletter,
-    subscription: &Subscription,
-    done: Option<String>,
-) -> Result<Response, Error> {
+fn page(web: &Web, newsletter: &Newsletter, subscription: &Subscription, saved: bool) -> Result<Response, Error> {
     let page = PreferencesPage {
         frame: parts::frame(web, newsletter, &newsletter.language),
         cadences: parts::cadences(newsletter),
         chosen: subscription.cadence.to_string(),
         nothing: NOTHING,
         fields: parts::fields(newsletter, &subscription.fields),
-        done,
+        saved,
     };
     let html = page.render(web.templates())?;
     Ok((StatusCode::OK, [(header::CONTENT_TYPE, HTML), (header::CACHE_CONTROL, NEVER)], html).into_response())

@@ -43,10 +43,11 @@ pub(super) async fn search(
     };
     let more = heads.len() > RESULTS as usize;
     heads.truncate(RESULTS as usize);
+    let phrases = web.templates().phrases(&newsletter.language);
     let page = SearchPage {
         frame: parts::frame(&web, newsletter, &newsletter.language),
         question,
-        issues: heads.iter().map(|head| parts::line(head, &newsletter.language)).collect(),
+        issues: heads.iter().map(|head| parts::line(head, phrases)).collect(),
         more,
     };
     Ok(answer::page(&headers, page.render(web.templates())?))

@@ -141,21 +141,20 @@ async fn asked_for(web: &Web, newsletter: &Newsletter, token: &str) -> Result<Op
 
 /// The page for where a subscription stands.
 fn told(web: &Web, newsletter: &Newsletter, state: Life) -> Result<Response, Error> {
-    let title = &newsletter.title;
     let (heading, paragraph, button) = match state {
         Life::Pending => {
-            ("One more step", format!("Press the button, and {title} comes to you by mail."), Some("Subscribe"))
+            ("One more step", "Press the button, and {newsletter} comes to you by mail.", Some("Subscribe"))
         }
         Life::Confirmed => {
-            ("You are subscribed", format!("{title} comes to you by mail. Each mail has a link that ends it."), None)
+            ("You are subscribed", "{newsletter} comes to you by mail. Each mail has a link that ends it.", None)
         }
         Life::Unsubscribed => (
             "This link has done its work",
-            format!("You have unsubscribed since, or a month has gone by. To get {title}, please use the form."),
+            "You have unsubscribed since, or a month has gone by. To get {newsletter}, please use the form.",
             None,
         ),
     };
-    notice(web, newsletter, StatusCode::OK, &Words { heading, paragraphs: &[&paragraph], button })
+    notice(web, newsletter, StatusCode::OK, &Words { heading, paragraphs: &[paragraph], button })
 }
 
 /// `GET /{newsletter}/unsubscribe/{token}`: asks, and works while the database is away.
@@ -167,8 +166,8 @@ pub(super) async fn ask_unsubscribe(
     if of_subscriber(&web, newsletter, &token).is_none() {
         return bad_link(&web, newsletter);
     }
-    let paragraph = format!("Press the button, and no more mail of {} comes to you.", newsletter.title);
-    let words = Words { heading: "Unsubscribe?", paragraphs: &[&paragraph], button: Some("Unsubscribe") };
+    let paragraph = "Press the button, and no more mail of {newsletter} comes to you.";
+    let words = Words { heading: "Unsubscribe?", paragraphs: &[paragraph], button: Some("Unsubscribe") };
     notice(&web, newsletter, StatusCode::OK, &words)
 }
 
@@ -189,14 +188,11 @@ pub(super) async fn unsubscribe(
 /// The page after an unsubscribe; `ended` says whether there was anything to end.
 pub(super) fn unsubscribed(web: &Web, newsletter: &Newsletter, ended: bool) -> Result<Response, Error> {
     let paragraph = if ended {
-        format!(
-            "No more mail of {} comes to you. A mail that was already on its way may still arrive.",
-            newsletter.title
-        )
+        "No more mail of {newsletter} comes to you. A mail that was already on its way may still arrive."
     } else {
-        format!("You were not subscribed to {} any more: there is nothing left to do.", newsletter.title)
+        "You were not subscribed to {newsletter} any more: there is nothing left to do."
     };
-    let words = Words { heading: "You are unsubscribed", paragraphs: &[&paragraph], button: None };
+    let words = Words { heading: "You are unsubscribed", paragraphs: &[paragraph], button: None };
     notice(web, newsletter, StatusCode::OK, &words)
 }
 

@@ -3,8 +3,6 @@
 //! Each language is a newsletter of its own, with its own feeds and its own audience; they share the source. So a late
 //! translation reaches those who asked for that language, and nobody else.
 
-use chrono::{DateTime, FixedOffset};
-
 /// The languages of a source. Tags are compared without regard to case, and `pt_BR` is `pt-BR`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Languages {
@@ -84,18 +82,6 @@ pub fn direction(tag: &str) -> &'static str {
     if right_to_left { "rtl" } else { "ltr" }
 }
 
-/// The day as its editor wrote it. The names of months are English; a number is right in every other language.
-#[must_use]
-pub fn date_words(date: DateTime<FixedOffset>, language: &str) -> String {
-    date.format(if is_english(language) { "%-d %B %Y" } else { "%Y-%m-%d" }).to_string()
-}
-
-/// Whether a BCP 47 tag is of the language that our own words are in.
-#[must_use]
-pub fn is_english(tag: &str) -> bool {
-    tag.split('-').next().is_some_and(|first| first.eq_ignore_ascii_case("en"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -138,16 +124,6 @@ mod tests {
         assert_eq!(languages.unmarked("2026-01-05-news.de"), "2026-01-05-news");
         assert_eq!(languages.unmarked("2026-01-05-news"), "2026-01-05-news");
         assert_eq!(languages.unmarked("release-1.0"), "release-1.0");
-    }
-
-    #[test]
-    fn a_date_is_the_day_its_editor_wrote() {
-        let date = DateTime::parse_from_rfc3339("2020-03-02T23:30:00-08:00").unwrap();
-        for (language, words) in
-            [("en", "2 March 2020"), ("EN-gb", "2 March 2020"), ("de", "2020-03-02"), ("enx", "2020-03-02")]
-        {
-            assert_eq!(date_words(date, language), words, "{language}");
-        }
     }
 
     #[test]

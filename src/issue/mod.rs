@@ -13,6 +13,6 @@ pub mod revision;
 pub mod search;
 
 pub use hash::content_hash;
-pub use language::{Languages, date_words, direction, is_english};
+pub use language::{Languages, direction};
 pub use parse::{DateSource, Document, Issue, MAX_DOCUMENT, Markup, Reading, VERSION, needs_history, parse, too_large};
 pub use revision::{Content, Revision};

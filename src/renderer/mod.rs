@@ -14,6 +14,7 @@ pub mod mails;
 mod markdown;
 mod narrow;
 pub mod pages;
+mod phrases;
 mod raw;
 mod remains;
 mod sanitise;
@@ -27,6 +28,7 @@ pub use built::Cut;
 pub use check::check;
 pub use documents::Documents;
 pub use finish::{Section, contents};
+pub use phrases::Phrases;
 pub use templates::{TemplateError, Templates};
 
 use pulldown_cmark::{Event, Tag, TagEnd};

@@ -104,7 +104,7 @@ pub struct IssueLine {
     pub url: String,
     /// RFC 3339 date, for `datetime`.
     pub date: String,
-    /// The date for people: `12 March 2020`, or `2020-03-12` where the language is not English.
+    /// The date for people: `12 March 2020`, or `2020-03-12` where there are no words for the language.
     pub date_words: String,
     /// Summary as plain text.
     pub summary: String,
@@ -203,8 +203,8 @@ pub struct PreferencesPage {
     pub nothing: &'static str,
     /// What the newsletter asks for: name, label and what is known.
     pub fields: Vec<(String, String, String)>,
-    /// What was just changed, if anything.
-    pub done: Option<String>,
+    /// Whether a choice was just saved.
+    pub saved: bool,
 }
 
 /// `web/index.html`: the newsletters of an install that has several.

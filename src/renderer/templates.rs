@@ -2,10 +2,12 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
-use minijinja::value::Serde;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::value::{Kwargs, Serde, Value};
+use minijinja::{AutoEscape, Environment, State, UndefinedBehavior};
 
+use super::phrases::{self, Dictionary, Phrases, Piece};
 use super::wrap::{COLUMNS, flow, underlined};
 use crate::message::field_slot;
 use crate::types::{FieldName, hex};
@@ -56,6 +58,7 @@ const OLD_ICON: &str = "web/favicon.ico";
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
+    dictionary: Arc<Dictionary>,
     style: String,
     style_name: String,
     icon: String,
@@ -94,13 +97,14 @@ impl Templates {
     /// Loads the compiled-in templates, each replaced by the file of the same name below `directory` where there is one.
     ///
     /// # Errors
-    /// When a template does not parse, or a file in `directory` has a name that no template has.
+    /// When a template or the words of a language do not parse, or a file in `directory` has a name that none of ours has.
     pub fn load(directory: Option<&Path>) -> Result<Self, TemplateError> {
         let mut files = Vec::new();
         if let Some(directory) = directory {
             read(directory, "", &mut files)?;
         }
-        let mut environment = environment();
+        let dictionary = Arc::new(Dictionary::read(&files)?);
+        let mut environment = environment(&dictionary);
         let (mut style, mut feed_style, mut icon) = (String::new(), String::new(), String::new());
         for (name, built_in) in BUILT_IN {
             let (path, source) = files
@@ -128,7 +132,7 @@ impl Templates {
             }
             None => include_bytes!("../../templates/web/favicon.ico").to_vec(),
         };
-        Ok(Self { environment, style, style_name: format!("style-{hash}.css"), feed_style, icon, old_icon })
+        Ok(Self { environment, dictionary, style, style_name: format!("style-{hash}.css"), feed_style, icon, old_icon })
     }
 
     /// Renders `name` with a context. `.html` templates escape, `.txt` templates do not.
@@ -138,6 +142,12 @@ impl Templates {
     pub fn render(&self, name: &str, context: impl serde::Serialize) -> Result<String, TemplateError> {
         let template = self.environment.get_template(name).map_err(|error| TemplateError::template(name, &error))?;
         template.render(Serde(context)).map_err(|error| TemplateError::template(name, &error))
+    }
+
+    /// The fixed words for a language, a BCP 47 tag.
+    #[must_use]
+    pub fn phrases(&self, language: &str) -> Phrases<'_> {
+        self.dictionary.phrases(language)
     }
 
     /// The style sheet of the web pages.
@@ -172,7 +182,7 @@ impl Templates {
     }
 }
 
-fn environment() -> Environment<'static> {
+fn environment(dictionary: &Arc<Dictionary>) -> Environment<'static> {
     let mut environment = Environment::new();
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_auto_escape_callback(|name| {
@@ -197,9 +207,43 @@ fn environment() -> Environment<'static> {
         _ => minijinja::escape_formatter(out, state, value),
     });
     environment.add_function("field", field);
+    let words = Arc::clone(dictionary);
+    environment.add_function("say", move |state: &State<'_, '_>, english: &str, values: Kwargs| {
+        say(state, words.phrases(&language(state)).say(english), &values)
+    });
+    let words = Arc::clone(dictionary);
+    environment
+        .add_function("translated", move |state: &State<'_, '_>| words.phrases(&language(state)).are_translated());
     environment.add_filter("wrap", |text: String| flow(text.trim(), COLUMNS).join("\n"));
     environment.add_filter("underlined", |text: String, mark: char| underlined(text.trim(), mark, COLUMNS).join("\n"));
     environment
+}
+
+/// The language of a page or a mail; English for what belongs to no newsletter.
+fn language(state: &State<'_, '_>) -> String {
+    let of_page = state.lookup("frame").and_then(|frame| frame.get_attr("language").ok());
+    let language = of_page.filter(|value| !value.is_undefined()).or_else(|| state.lookup("language"));
+    language.and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_else(|| "en".to_owned())
+}
+
+/// `say("{count} issues", count=2)`: fixed words in the language of the page or mail. What stands for a name in braces is escaped as any
+/// value is.
+fn say(state: &State<'_, '_>, text: &str, values: &Kwargs) -> Result<Value, minijinja::Error> {
+    let html = matches!(state.auto_escape(), AutoEscape::Html);
+    let mut said = String::with_capacity(text.len());
+    for piece in phrases::pieces(text) {
+        match piece {
+            Piece::Text(text) if html => said.push_str(&escape(text)),
+            Piece::Text(text) => said.push_str(text),
+            Piece::Slot(name) => {
+                let value: Value = values.get(name)?;
+                let text = value.to_string();
+                said.push_str(&if html && !value.is_safe() { escape(&text) } else { text });
+            }
+        }
+    }
+    values.assert_all_used()?;
+    Ok(if html { Value::from_safe_string(said) } else { Value::from(said) })
 }
 
 /// `field("name", "reader")`: what a subscriber told about themselves, and what everyone else reads there.
@@ -240,7 +284,7 @@ fn read(directory: &Path, prefix: &str, files: &mut Vec<(String, String, String)
             read(&path, &format!("{name}/"), files)?;
         } else if name == OLD_ICON {
             // Read by itself, since it is no text.
-        } else if BUILT_IN.iter().any(|(known, _)| *known == name) {
+        } else if BUILT_IN.iter().any(|(known, _)| *known == name) || phrases::language(&name).is_some() {
             let source = fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
             files.push((name, path.display().to_string(), source));
         } else {
@@ -317,6 +361,33 @@ mod tests {
         }
         let missing = Templates::load(Some(Path::new("/nowhere"))).unwrap_err().to_string();
         assert!(missing.starts_with("template /nowhere: cannot read it: "), "{missing}");
+    }
+
+    #[test]
+    fn words_are_in_the_language_of_the_page_and_what_is_filled_in_is_escaped() {
+        let html = "{% set bold %}<b>{{ name }}</b>{% endset %}{{ say(\"1 issue for {question}\", question=name) }}|\
+                    {{ say(\"1 issue for {question}\", question=bold) }}|{{ say(\"Subscribe\") }}|{{ translated() }}";
+        let text = "{{ say(\"1 issue for {question}\", question=name) }}";
+        let templates = load(&[("web/home.html", html), ("email/digest/subject.txt", text)]).unwrap();
+        let render = |name: &str, language: &str| {
+            let context = std::collections::BTreeMap::from([("name", "<\"{x}\">"), ("language", language)]);
+            templates.render(name, &context).unwrap()
+        };
+        let escaped = "&lt;&quot;{x}&quot;&gt;";
+        assert_eq!(
+            render("web/home.html", "fr"),
+            format!("1 numéro pour {escaped}|1 numéro pour <b>{escaped}</b>|S’abonner|True")
+        );
+        assert_eq!(
+            render("web/home.html", "pl"),
+            format!("1 issue for {escaped}|1 issue for <b>{escaped}</b>|Subscribe|False")
+        );
+        assert_eq!(render("email/digest/subject.txt", "de"), "1 Ausgabe zu <\"{x}\">");
+        let frame = serde_json::json!({ "frame": { "language": "de" }, "name": "x" });
+        assert!(templates.render("web/home.html", frame).unwrap().contains("|Abonnieren|"));
+        let wrong = load(&[("web/home.html", "\n{{ say(\"{count} issues\", coutn=2) }}")]).unwrap();
+        let error = wrong.render("web/home.html", ()).unwrap_err();
+        assert_eq!(error.line, Some(2), "{error}");
     }
 
     #[test]

@@ -257,3 +257,38 @@ async fn confirmed(app: &TestApp) -> Vec<Subscription> {
 async fn names(app: &TestApp) -> Vec<String> {
     confirmed(app).await.iter().filter_map(|s| s.fields.get("name").map(str::to_owned)).collect()
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newsletter_speaks_its_language_from_the_form_to_the_last_goodbye() {
+    let mut app = TestApp::start_with(Backend::Sqlite, "[defaults]\nlanguage = \"de\"\n").await.unwrap();
+    app.write_issue("eins.md", "Eins", "2026-03-01", "Ein Text.");
+    app.watch().await.unwrap();
+    app.schedule().await;
+    let home = app.get("/weekly/").await.body;
+    for words in ["lang=\"de\"", "Ihre E-Mail-Adresse", "<button>Abonnieren</button>", "1. März 2026"] {
+        assert!(home.contains(words), "{words} in {home}");
+    }
+    let wrong = app.post("/weekly/subscribe", &[("email", "ada"), ("cadence", "mondays")]).await;
+    assert!(wrong.status == 422 && wrong.body.contains("Es fehlt das @."), "{}", wrong.body);
+    let asked = app.post("/weekly/subscribe", &[("email", "ada@reader.example"), ("cadence", "mondays")]).await;
+    assert!(asked.body.contains("Bitte sehen Sie in Ihr Postfach"), "{}", asked.body);
+    app.send().await;
+    let mail = app.outbox().remove(0);
+    assert_eq!(mail.subject, "Bestätigen Sie Ihr Abonnement von The Weekly");
+    assert!(mail.text.contains("drücken dort den Knopf") && mail.html.contains("Abonnement bestätigen"));
+    assert!(!mail.html.contains("lang=\"en\""), "nothing in it is English");
+    let done = app.post(&mail.link("/confirm/"), &[]).await.body;
+    assert!(done.contains("<h1>Sie haben abonniert</h1>") && done.contains("The Weekly kommt zu Ihnen"), "{done}");
+
+    app.write_issue("zwei.md", "Zwei", "2026-03-02", "Ein Text.");
+    app.watch().await.unwrap();
+    app.advance(Duration::from_secs(3600));
+    app.schedule().await;
+    app.send().await;
+    let digest = app.digests().remove(0);
+    assert!(digest.text.contains("Abbestellen: ") && digest.html.contains("2. März 2026"), "{}", digest.text);
+    let preferences = app.get(&digest.link("/preferences/")).await.body;
+    assert!(preferences.contains("Nichts mehr: abbestellen"), "{preferences}");
+    let gone = app.post(&digest.link("/unsubscribe/"), &[]).await.body;
+    assert!(gone.contains("Es kommt keine E-Mail von The Weekly mehr zu Ihnen."), "{gone}");
+}

@@ -28,8 +28,9 @@ pub(in crate::http) async fn list(
 ) -> Result<Response, Error> {
     let newsletter = web.newsletter(&name)?;
     let facets = web.store().facets(&newsletter.id).await?;
+    let phrases = web.templates().phrases(&newsletter.language);
     let group = |kind| FeedGroup {
-        heading: heading(kind).to_owned(),
+        heading: phrases.say(heading(kind)).to_owned(),
         feeds: of_kind(&facets, kind).map(|count| line(&web, newsletter, Some(count))).collect(),
     };
     let page = FeedsPage {
@@ -79,8 +80,9 @@ pub(in crate::http) async fn opml(
 ) -> Result<Response, Error> {
     let newsletter = web.newsletter(&name)?;
     let facets = web.store().facets(&newsletter.id).await?;
+    let phrases = web.templates().phrases(&newsletter.language);
     let folder = |kind| Outline::Folder {
-        title: heading(kind).to_owned(),
+        title: phrases.say(heading(kind)).to_owned(),
         outlines: of_kind(&facets, kind).map(|count| outline(&web, newsletter, Some(count))).collect(),
     };
     let folders = FacetKind::ALL.map(folder).into_iter();

@@ -133,6 +133,11 @@ impl Preview {
         }
         Ok(warnings)
     }
+
+    fn line(&self, head: &IssueHead, newsletter: &Newsletter) -> IssueLine {
+        let phrases = self.web.templates().phrases(&newsletter.language);
+        IssueLine { url: url(head.slug.as_str()), ..parts::line(head, phrases) }
+    }
 }
 
 /// `GET /preview/`: the wanted issue, else the newest.
@@ -161,7 +166,7 @@ async fn front(State(preview): State<Preview>) -> Result<Response, Error> {
                 problems: words,
                 warnings: vec![],
                 elsewhere: vec![],
-                issues: archive.iter().map(|head| line(head, &newsletter.language)).collect(),
+                issues: archive.iter().map(|head| preview.line(head, newsletter)).collect(),
             };
             answer(page.render(preview.web.templates())?, PAGE)
         }
@@ -220,7 +225,7 @@ async fn page(
             .await?
             .iter()
             .filter(|head| head.slug.as_str() != slug)
-            .map(|head| line(head, &newsletter.language))
+            .map(|head| preview.line(head, newsletter))
             .collect(),
         shown: Some(PreviewedIssue {
             title: revision.title.clone(),
@@ -271,10 +276,6 @@ async fn framed(
 
 fn url(slug: &str) -> String {
     format!("/preview/issues/{slug}")
-}
-
-fn line(head: &IssueHead, language: &str) -> IssueLine {
-    IssueLine { url: url(head.slug.as_str()), ..parts::line(head, language) }
 }
 
 fn answer(html: String, policy: &'static str) -> Result<Response, Error> {

@@ -113,7 +113,7 @@ fn preferences() -> PreferencesPage {
         chosen: "weekly".to_owned(),
         nothing: "-",
         fields: vec![("name".to_owned(), "Name".to_owned(), "\"><h>".to_owned())],
-        done: Some("<h>".to_owned()),
+        saved: true,
     }
 }
 
