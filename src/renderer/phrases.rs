@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Datelike, FixedOffset};
 
 use super::TemplateError;
+use crate::schedule::MONTHS;
 
 /// `templates/words/LANGUAGE.toml`. The English file names every text there is.
 pub(super) const BUILT_IN: &[(&str, &str)] = &[
@@ -14,21 +15,6 @@ pub(super) const BUILT_IN: &[(&str, &str)] = &[
     ("words/es.toml", include_str!("../../templates/words/es.toml")),
     ("words/fr.toml", include_str!("../../templates/words/fr.toml")),
     ("words/zh.toml", include_str!("../../templates/words/zh.toml")),
-];
-
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
 ];
 
 /// Texts by their English, of each language by its BCP 47 tag in lower case.

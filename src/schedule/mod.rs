@@ -4,6 +4,8 @@ mod fields;
 mod local;
 mod words;
 
+pub use words::MONTHS;
+
 use std::str::FromStr;
 use std::time::Duration;
 

@@ -2,7 +2,8 @@
 
 use super::fields::{Field, Fields};
 
-const MONTHS: [&str; 12] = [
+/// The months of a year.
+pub const MONTHS: [&str; 12] = [
     "January",
     "February",
     "March",
