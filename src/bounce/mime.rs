@@ -68,6 +68,15 @@ impl<'m> Entity<'m> {
         parts.into_iter().map(Entity::read).collect()
     }
 
+    /// The parts, and in place of one that has parts itself those: a gateway that adds its own words wraps a report.
+    pub(super) fn parts_within(&self) -> Vec<Entity<'m>> {
+        let inner = |part: Entity<'m>| {
+            let within = part.parts();
+            if within.is_empty() { vec![part] } else { within }
+        };
+        self.parts().into_iter().flat_map(inner).collect()
+    }
+
     /// The body as text, its transfer encoding undone; for a part that is no message and has no parts, else empty.
     pub(super) fn text(&self) -> Cow<'_, str> {
         let kind = self.kind();

@@ -44,7 +44,7 @@ pub fn read(message: &[u8], ours: &Ours<'_>) -> Result<Report, Unread> {
     if let Some(left) = message.decoded("Subject").and_then(|subject| unsubscribe(&subject, ours)) {
         return Ok(left);
     }
-    let parts = message.parts();
+    let parts = message.parts_within();
     let addressed = || RECIPIENTS.iter().flat_map(|name| message.values(name)).map(str::to_owned);
     let copied = || {
         let originals = parts.iter().filter_map(Entity::original);

@@ -152,6 +152,32 @@ fn the_token_is_found_in_the_envelope_as_programs_write_it_down() {
     }
 }
 
+#[test]
+fn a_report_that_a_gateway_wrapped_or_encoded_is_read() {
+    let fields = "Final-Recipient: rfc822; ada@reader.example\nAction: failed\nStatus: 5.1.1";
+    let real = returned(fields);
+    let (head, body) = real.split_once("\n\n").unwrap();
+    let (addressed, of_report) = head.split_once("Content-Type:").unwrap();
+    let wrapped = format!(
+        "{addressed}Content-Type: multipart/mixed; boundary=outer\n\n--outer\nContent-Type:{of_report}\n\n{body}\n--outer\n\n\
+         Confidential.\n--outer--\n"
+    );
+    assert_eq!(read_as(&wrapped), read_as(&real));
+    // "Reporting-MTA: dns; mx.example\n\n" and the fields above, in base64.
+    let encoded = "UmVwb3J0aW5nLU1UQTogZG5zOyBteC5leGFtcGxlCgpGaW5hbC1SZWNpcGllbnQ6IHJmYzgyMjsg\n\
+                   YWRhQHJlYWRlci5leGFtcGxlCkFjdGlvbjogZmFpbGVkClN0YXR1czogNS4xLjEK\n";
+    let plain = real.split("Content-Type: message/delivery-status\n\n").nth(1).unwrap().split("\n--").next().unwrap();
+    let in_base64 = real.replace(
+        &format!("message/delivery-status\n\n{plain}"),
+        &format!("message/delivery-status\nContent-Transfer-Encoding: base64\n\n{encoded}"),
+    );
+    assert_ne!(in_base64, real);
+    assert_eq!(read_as(&in_base64), read_as(&real));
+    // Cut off behind the report: a copy of our mail may be as long as it likes.
+    let cut = real.split("--4CB5F1C0A2.1700/mx.example\nContent-Description: Undelivered").next().unwrap();
+    assert_eq!(read_as(cut), read_as(&real));
+}
+
 fn complaint(kind: &str) -> String {
     format!(
         "From: feedback@provider.example\nTo: complaints@news.example\nSubject: FW: March\nMIME-Version: 1.0\n\
