@@ -19,6 +19,7 @@ use tidings::chance::Chance;
 use tidings::clock::Clock;
 use tidings::config::{self, Config};
 use tidings::content::Source;
+use tidings::renderer::Templates;
 use tidings::store::Store;
 use tidings::watcher::{Tick, Watcher};
 
@@ -38,7 +39,8 @@ async fn measure(home: &Path, issues: usize) {
     let store = Store::open(&config.database.url, &Chance::system()).await.unwrap();
     let newsletter = config.newsletters[0].clone();
     let source = Arc::new(Source::open(&newsletter.source, &home.join("mirror")).unwrap());
-    let mut watcher = Watcher::new(store.clone(), source, newsletter, config.server.url.clone());
+    let templates = Arc::new(Templates::load(None).unwrap());
+    let mut watcher = Watcher::new(store.clone(), source, newsletter, config.server.url.clone(), templates);
     println!("{issues} issues of 5 KB; before the first look the peak is {} MiB", peak());
 
     let (tick, cost) = look(&mut watcher).await;

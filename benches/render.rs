@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tidings::issue::{DateSource, Document, Issue, Languages, Reading, parse};
-use tidings::renderer::{Documents, Links, render};
+use tidings::renderer::{Documents, Labels, Links, render};
 use url::Url;
 
 const SECTION: &str = "\n## Releases\n\nThis month our team made *two* releases:\n\n\
@@ -45,6 +45,7 @@ fn bench(c: &mut Criterion) {
         issue: base.join("issues/03").unwrap(),
         files: base.join("files/").ok(),
         documents: Arc::new(Documents::from(HashMap::new())),
+        labels: Labels::default(),
     };
     let mut group = c.benchmark_group("render");
     group.throughput(Throughput::Bytes(issue.body.len() as u64));

@@ -162,7 +162,8 @@ impl App {
             let source = Arc::clone(self.sources.get(&newsletter.id)?);
             let pages = self.pages.get(&newsletter.id).and_then(|site| Pages::new(newsletter, site));
             let base = self.config.server.url.clone();
-            Some(Watcher::new(self.store.clone(), source, newsletter.clone(), base).with_pages(pages))
+            let templates = Arc::clone(&self.templates);
+            Some(Watcher::new(self.store.clone(), source, newsletter.clone(), base, templates).with_pages(pages))
         };
         self.config.newsletters.iter().filter_map(watcher).collect()
     }

@@ -159,6 +159,7 @@ impl Looker<'_> {
             issue: url,
             files: Some(site::files(self.base, &newsletter.id)),
             documents: Arc::new(Documents::from(HashMap::new())),
+            labels: self.templates?.phrases(&newsletter.language).into(),
         };
         let content = renderer::render(issue, &links);
         let fit = letters::fit_of(self.base, self.templates?, newsletter, issue, &links.issue, &content).ok()?;

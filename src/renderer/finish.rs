@@ -3,7 +3,8 @@
 //! It reads sanitised HTML as the sanitiser writes it (each tag closed, each value in double quotes), and adds only tags of its
 //! own around what is there, and text that it escapes itself.
 
-use super::{highlight, raw};
+use super::templates::escape;
+use super::{Labels, highlight, raw};
 
 /// The class of a code block's language, which the sanitiser keeps for us; readers get none.
 pub(super) const LANGUAGE: &str = "language-";
@@ -11,20 +12,20 @@ pub(super) const LANGUAGE: &str = "language-";
 const NARROW: usize = 34;
 
 /// Finishes the HTML of a page.
-pub(super) fn finish(html: &str) -> String {
+pub(super) fn finish(html: &str, labels: &Labels) -> String {
     let mut out = String::with_capacity(html.len() + html.len() / 8);
     let mut rest = html;
     while let Some(at) = rest.find('<') {
         let (text, tag) = rest.split_at(at);
         out.push_str(text);
-        rest = element(tag, &mut out);
+        rest = element(tag, labels, &mut out);
     }
     out.push_str(rest);
     out
 }
 
 /// Writes the tag that a text begins with, or all of the element, and returns what follows.
-fn element<'a>(text: &'a str, out: &mut String) -> &'a str {
+fn element<'a>(text: &'a str, labels: &Labels, out: &mut String) -> &'a str {
     let end = text.find('>').map_or(text.len(), |at| at + 1);
     let (tag, after) = text.split_at(end);
     let name = tag.trim_start_matches('<').split([' ', '>']).next().unwrap_or_default();
@@ -33,7 +34,7 @@ fn element<'a>(text: &'a str, out: &mut String) -> &'a str {
         "code" => out.push_str("<code>"),
         // An arrow says nothing to who does not see it.
         "a" if tag.contains(" href=\"#fnref-") => {
-            out.push_str(&tag.replacen("<a ", "<a aria-label=\"Back to the text\" ", 1));
+            out.push_str(&tag.replacen("<a ", &format!("<a aria-label=\"{}\" ", escape(&labels.to_text)), 1));
         }
         // A box around the table scrolls: a table that is a box itself is no table to a screen reader.
         "table" => out.push_str(&format!("<div class=\"wide\" tabindex=\"0\">{tag}")),
@@ -43,7 +44,7 @@ fn element<'a>(text: &'a str, out: &mut String) -> &'a str {
             let id = tag.split_once(" id=\"").and_then(|(_, id)| id.split('"').next());
             if let (Some(id), Some((inside, after))) = (id, after.split_once(&close)) {
                 out.push_str(tag);
-                heading(id, inside, out);
+                heading(id, inside, labels, out);
                 out.push_str(&close);
                 return after;
             }
@@ -55,12 +56,12 @@ fn element<'a>(text: &'a str, out: &mut String) -> &'a str {
 }
 
 /// The whole heading is the link, so that it has a name. One with a link in it, which must not be in another, gets a mark.
-fn heading(id: &str, inside: &str, out: &mut String) {
+fn heading(id: &str, inside: &str, labels: &Labels, out: &mut String) {
     if inside.contains("<a ") || inside.contains("<a>") {
-        let inner = finish(inside);
-        out.push_str(&format!("{inner} <a class=\"anchor\" href=\"#{id}\" aria-label=\"Link to this section\">#</a>"));
+        let (inner, label) = (finish(inside, labels), escape(&labels.to_section));
+        out.push_str(&format!("{inner} <a class=\"anchor\" href=\"#{id}\" aria-label=\"{label}\">#</a>"));
     } else {
-        out.push_str(&format!("<a class=\"anchor\" href=\"#{id}\">{}</a>", finish(inside)));
+        out.push_str(&format!("<a class=\"anchor\" href=\"#{id}\">{}</a>", finish(inside, labels)));
     }
 }
 
@@ -155,6 +156,10 @@ fn plain(html: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn finish(html: &str) -> String {
+        super::finish(html, &Labels::default())
+    }
 
     #[test]
     fn a_heading_links_to_itself() {

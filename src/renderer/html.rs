@@ -4,14 +4,17 @@ use std::collections::{HashMap, HashSet};
 
 use pulldown_cmark::{Alignment, BlockQuoteKind, CowStr, Event, HeadingLevel, Tag, TagEnd};
 
+use super::Labels;
 use super::markdown::{Markdown, inline, plain};
 use super::raw::Bounds;
+use super::templates::escape;
 
 /// Writes a document as HTML; ids of footnotes carry `prefix`, so that two issues on one page do not clash.
-pub(super) fn write(markdown: &Markdown<'_>, prefix: &str) -> String {
+pub(super) fn write(markdown: &Markdown<'_>, prefix: &str, labels: &Labels) -> String {
     let mut writer = Writer {
         markdown,
         prefix,
+        labels,
         above: Vec::new(),
         ids: HashMap::new(),
         referred: HashSet::new(),
@@ -34,6 +37,7 @@ pub(super) fn write(markdown: &Markdown<'_>, prefix: &str) -> String {
 struct Writer<'m, 'a> {
     markdown: &'m Markdown<'a>,
     prefix: &'m str,
+    labels: &'m Labels,
     /// Levels, as written, of the headings that the present one is below, itself included.
     above: Vec<HeadingLevel>,
     /// How often a heading's slug was taken.
@@ -101,7 +105,8 @@ impl<'a> Writer<'_, 'a> {
                 }));
             }
             Tag::BlockQuote(Some(kind)) => {
-                let (class, title) = alert(*kind);
+                let (class, title) = alert(*kind, self.labels);
+                let title = escape(title);
                 self.html(format!("<blockquote class=\"alert-{class}\">\n<p><strong>{title}</strong></p>\n"));
             }
             Tag::Item if is_task(next) => self.html("<li class=\"task\">".to_owned()),
@@ -204,13 +209,13 @@ fn is_task(next: &[Event]) -> bool {
 }
 
 /// Class and title of a GFM alert.
-pub(super) fn alert(kind: BlockQuoteKind) -> (&'static str, &'static str) {
+pub(super) fn alert(kind: BlockQuoteKind, labels: &Labels) -> (&'static str, &str) {
     match kind {
-        BlockQuoteKind::Note => ("note", "Note"),
-        BlockQuoteKind::Tip => ("tip", "Tip"),
-        BlockQuoteKind::Important => ("important", "Important"),
-        BlockQuoteKind::Warning => ("warning", "Warning"),
-        BlockQuoteKind::Caution => ("caution", "Caution"),
+        BlockQuoteKind::Note => ("note", &labels.note),
+        BlockQuoteKind::Tip => ("tip", &labels.tip),
+        BlockQuoteKind::Important => ("important", &labels.important),
+        BlockQuoteKind::Warning => ("warning", &labels.warning),
+        BlockQuoteKind::Caution => ("caution", &labels.caution),
     }
 }
 
@@ -232,7 +237,7 @@ mod tests {
     use super::*;
 
     fn html(markdown: &str) -> String {
-        write(&Markdown::read(markdown), "march")
+        write(&Markdown::read(markdown), "march", &Labels::default())
     }
 
     #[test]

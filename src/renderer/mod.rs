@@ -28,7 +28,7 @@ pub use built::Cut;
 pub use check::check;
 pub use documents::Documents;
 pub use finish::{Section, contents};
-pub use phrases::Phrases;
+pub use phrases::{Labels, Phrases};
 pub use templates::{TemplateError, Templates};
 
 use pulldown_cmark::{Event, Tag, TagEnd};
@@ -56,6 +56,8 @@ pub struct Links {
     pub files: Option<Url>,
     /// Public URLs of the newsletter's documents by path, so that a link to `../2020/02.md` reaches the page of that issue.
     pub documents: std::sync::Arc<Documents>,
+    /// The fixed words of the content, in the issue's language.
+    pub labels: Labels,
 }
 
 /// Renders an issue's text. Never fails: whatever it holds, what comes out is safe HTML.
@@ -66,10 +68,11 @@ pub fn render(issue: &Issue, links: &Links) -> Content {
         Markup::Markdown => {
             let body = remains::clean(&body).text;
             let markdown = Markdown::read(&body).without_title(&issue.title);
-            content(issue, links, &html::write(&markdown, issue.slug.as_str()), &markdown)
+            content(issue, links, &html::write(&markdown, issue.slug.as_str(), &links.labels), &markdown)
         }
         Markup::Html => {
-            let html = html::write(&Markdown::of(vec![Event::Html(body.as_str().into())]), issue.slug.as_str());
+            let markdown = Markdown::of(vec![Event::Html(body.as_str().into())]);
+            let html = html::write(&markdown, issue.slug.as_str(), &links.labels);
             content(issue, links, &html, &Markdown::of(built::events(&body)))
         }
     }
@@ -84,7 +87,7 @@ fn content(issue: &Issue, links: &Links, html: &str, markdown: &Markdown<'_>) ->
     }
     let Clean { web, feed, mail } = sanitise::clean(&html, links, &assets);
     Content {
-        web: finish::finish(&web),
+        web: finish::finish(&web, &links.labels),
         feed,
         mail,
         text: without_slots(&text::write(markdown, links)),
@@ -187,6 +190,7 @@ pub(crate) mod fixture {
             issue: url("https://news.example.org/2026/march/"),
             files: Some(url("https://news.example.org/files/")),
             documents: Documents::from(HashMap::from([("2026/02/index.md".to_owned(), february)])).into(),
+            labels: Labels::default(),
         }
     }
 

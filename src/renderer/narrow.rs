@@ -117,6 +117,7 @@ mod tests {
         let golden = super::super::html::write(
             &super::super::markdown::Markdown::read(include_str!("../../tests/fixtures/renderer/issue.md")),
             "march",
+            &super::super::Labels::default(),
         );
         // Attributes that are dropped stand last: the sanitiser fills the gap with the last one.
         for html in [

@@ -7,6 +7,7 @@ use chrono::{DateTime, Datelike, FixedOffset};
 
 use super::TemplateError;
 use crate::schedule::MONTHS;
+use crate::types::hex;
 
 /// `templates/words/LANGUAGE.toml`. The English file names every text there is.
 pub(super) const BUILT_IN: &[(&str, &str)] = &[
@@ -59,6 +60,13 @@ impl Dictionary {
         let base = self.0.get(&tag).or_else(|| self.0.get(primary(&tag))).cloned().unwrap_or_default();
         self.0.insert(tag, base.into_iter().chain(texts).collect());
         Ok(())
+    }
+
+    /// Everything in it, in few characters: what was rendered with other words has another one.
+    pub(super) fn digest(&self) -> String {
+        let texts = self.0.iter().flat_map(|(tag, texts)| texts.iter().map(move |(key, text)| (tag, key, text)));
+        let all: String = texts.map(|(tag, key, text)| format!("{tag}\0{key}\0{text}\0")).collect();
+        hex(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, all.as_bytes()).as_ref().iter().take(8))
     }
 
     /// The phrases for a language: its own, those of its primary language, or English.
@@ -118,6 +126,47 @@ impl<'t> Phrases<'t> {
 
     fn name_of(&self, date: DateTime<FixedOffset>) -> &'t str {
         self.say(MONTHS.get(date.month0() as usize).copied().unwrap_or_default())
+    }
+}
+
+/// The fixed words that stand inside the content of issues.
+#[derive(Clone, Debug)]
+pub struct Labels {
+    /// Titles of GFM alerts.
+    pub note: String,
+    /// See `note`.
+    pub tip: String,
+    /// See `note`.
+    pub important: String,
+    /// See `note`.
+    pub warning: String,
+    /// See `note`.
+    pub caution: String,
+    /// What the arrow behind a footnote does, for those who do not see it.
+    pub to_text: String,
+    /// What the mark behind a heading does, for them.
+    pub to_section: String,
+}
+
+impl From<Phrases<'_>> for Labels {
+    fn from(phrases: Phrases<'_>) -> Self {
+        let say = |english: &str| phrases.fill(english, &[]);
+        Self {
+            note: say("Note"),
+            tip: say("Tip"),
+            important: say("Important"),
+            warning: say("Warning"),
+            caution: say("Caution"),
+            to_text: say("Back to the text"),
+            to_section: say("Link to this section"),
+        }
+    }
+}
+
+/// In English.
+impl Default for Labels {
+    fn default() -> Self {
+        Self::from(Phrases { texts: None, translated: false })
     }
 }
 

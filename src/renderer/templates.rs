@@ -59,6 +59,7 @@ const OLD_ICON: &str = "web/favicon.ico";
 pub struct Templates {
     environment: Environment<'static>,
     dictionary: Arc<Dictionary>,
+    words_digest: String,
     style: String,
     style_name: String,
     icon: String,
@@ -132,7 +133,16 @@ impl Templates {
             }
             None => include_bytes!("../../templates/web/favicon.ico").to_vec(),
         };
-        Ok(Self { environment, dictionary, style, style_name: format!("style-{hash}.css"), feed_style, icon, old_icon })
+        Ok(Self {
+            environment,
+            words_digest: dictionary.digest(),
+            dictionary,
+            style,
+            style_name: format!("style-{hash}.css"),
+            feed_style,
+            icon,
+            old_icon,
+        })
     }
 
     /// Renders `name` with a context. `.html` templates escape, `.txt` templates do not.
@@ -148,6 +158,12 @@ impl Templates {
     #[must_use]
     pub fn phrases(&self, language: &str) -> Phrases<'_> {
         self.dictionary.phrases(language)
+    }
+
+    /// The fixed words of all languages, in few characters.
+    #[must_use]
+    pub fn words_digest(&self) -> &str {
+        &self.words_digest
     }
 
     /// The style sheet of the web pages.
@@ -254,7 +270,7 @@ fn field(name: &str, fallback: &str) -> Result<String, minijinja::Error> {
 }
 
 /// What HTML text and quoted attributes need. minijinja also escapes `/`, which makes every URL in a page unreadable.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {

@@ -150,8 +150,8 @@ impl Writer<'_> {
             }
             Tag::BlockQuote(kind) => {
                 self.container(QUOTE.to_owned(), QUOTE.to_owned());
-                if let Some(kind) = kind {
-                    self.lines.block(vec![html::alert(*kind).1.to_uppercase()]);
+                if let (Some(kind), Some(links)) = (kind, self.links) {
+                    self.lines.block(vec![html::alert(*kind, &links.labels).1.to_uppercase()]);
                 }
             }
             Tag::CodeBlock(_) => self.code = Some(String::new()),

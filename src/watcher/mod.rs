@@ -19,6 +19,7 @@ use url::Url;
 use crate::config::Newsletter;
 use crate::content::{Snapshot, Source, SourceError};
 use crate::issue::{Document, identity};
+use crate::renderer::Templates;
 use crate::store::{KnownIssue, PublishedIssue, Store, StoreError};
 use crate::types::{Finding, IssueId};
 pub use built::{Built, Pages};
@@ -38,6 +39,7 @@ pub struct Watcher {
     source: Arc<Source>,
     newsletter: Newsletter,
     base: Url,
+    templates: Arc<Templates>,
     /// Where the text of issues comes from, when it is not their documents.
     pages: Option<Pages>,
     /// What the last look of this run saw, so that a look that sees the same is cheap.
@@ -99,10 +101,16 @@ impl Tick {
 }
 
 impl Watcher {
-    /// A watcher; nothing is read yet. `base` is `server.url`.
+    /// A watcher; nothing is read yet. `base` is `server.url`; of the templates, the words inside issues are used.
     #[must_use]
-    pub fn new(store: Store, source: Arc<Source>, newsletter: Newsletter, base: Url) -> Self {
-        Self { store, source, newsletter, base, pages: None, last: None }
+    pub fn new(
+        store: Store,
+        source: Arc<Source>,
+        newsletter: Newsletter,
+        base: Url,
+        templates: Arc<Templates>,
+    ) -> Self {
+        Self { store, source, newsletter, base, templates, pages: None, last: None }
     }
 
     /// Takes the text of issues from built pages.
@@ -147,7 +155,8 @@ impl Watcher {
             None => None,
         };
         let built = site.as_ref().map(|(pages, site)| pages.fingerprint(site));
-        let fingerprint = reading::fingerprint(&self.newsletter, &self.base, built.as_deref());
+        let fingerprint =
+            reading::fingerprint(&self.newsletter, &self.base, self.templates.words_digest(), built.as_deref());
         let render_all = state.as_ref().is_some_and(|state| state.fingerprint != fingerprint);
         if let Some(last) = self.last.as_ref().filter(|last| !render_all && last.repeats(&snapshot, now)) {
             self.store.note_look(&self.newsletter.id, now, Ok(last.wake_at)).await?;
@@ -168,6 +177,7 @@ impl Watcher {
         let reading = Reading {
             newsletter: self.newsletter.clone(),
             base: self.base.clone(),
+            templates: Arc::clone(&self.templates),
             first: state.is_none(),
             fingerprint,
             now,

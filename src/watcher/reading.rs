@@ -12,7 +12,7 @@ use crate::content::Snapshot;
 use crate::issue::identity::{Match, Parsed, Texts, match_up};
 use crate::issue::news::{self, Before, Candidate};
 use crate::issue::{self, Document, Issue, Revision, content_hash, parse};
-use crate::renderer::{self, Documents, Links};
+use crate::renderer::{self, Documents, Links, Templates};
 use crate::site;
 use crate::store::{KnownIssue, Publication, PublishedIssue};
 use crate::types::{Finding, IssueId, Slug};
@@ -21,6 +21,7 @@ use crate::types::{Finding, IssueId, Slug};
 pub(super) struct Reading {
     pub newsletter: Newsletter,
     pub base: Url,
+    pub templates: Arc<Templates>,
     /// Nothing was ever read before: all of it is archive.
     pub first: bool,
     pub fingerprint: String,
@@ -54,10 +55,11 @@ struct Found<'a> {
 
 /// What reading and rendering depend on besides the documents. When it changes, everything is read and rendered again.
 /// Only what then reads otherwise counts as changed content.
-pub(super) fn fingerprint(newsletter: &Newsletter, base: &Url, built: Option<&str>) -> String {
-    let Newsletter { reading, permalink, source, .. } = newsletter;
+pub(super) fn fingerprint(newsletter: &Newsletter, base: &Url, words: &str, built: Option<&str>) -> String {
+    let Newsletter { reading, permalink, source, language, .. } = newsletter;
     let built = built.map(|built| format!(" {built}")).unwrap_or_default();
-    format!("{} {} {base} {reading:?} {permalink:?} {}{built}", renderer::VERSION, issue::VERSION, source.folder)
+    let versions = format!("{} {}", renderer::VERSION, issue::VERSION);
+    format!("{versions} {base} {reading:?} {permalink:?} {language} {words} {}{built}", source.folder)
 }
 
 impl Reading {
@@ -150,6 +152,7 @@ impl Reading {
                 issue: url.clone(),
                 files: self.is_ours(url).then(|| site::files(&self.base, &self.newsletter.id)),
                 documents: Arc::clone(&documents),
+                labels: self.templates.phrases(issue.language.as_ref().unwrap_or(&self.newsletter.language)).into(),
             };
             let before = known.get(&found.issue).copied();
             let (document, issue) = (&document, &issue);
@@ -296,7 +299,7 @@ mod tests {
         let print = |variable: &str, value: &str| {
             let name = format!("TIDINGS_NEWSLETTERS__EXAMPLE__{variable}");
             let config = crate::config::parse(None, &[(name, value.to_owned())]).unwrap();
-            fingerprint(&config.newsletters[0], &config.server.url, None)
+            fingerprint(&config.newsletters[0], &config.server.url, "words", None)
         };
         let same = print("TITLE", "Another title");
         assert_eq!(same, print("SETTLE", "3h"));

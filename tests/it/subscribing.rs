@@ -261,13 +261,19 @@ async fn names(app: &TestApp) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newsletter_speaks_its_language_from_the_form_to_the_last_goodbye() {
     let mut app = TestApp::start_with(Backend::Sqlite, "[defaults]\nlanguage = \"de\"\n").await.unwrap();
-    app.write_issue("eins.md", "Eins", "2026-03-01", "Ein Text.");
+    let tip = "> [!TIP]\n> Ein Rat.[^1]\n\n[^1]: Woher.";
+    app.write_issue("eins.md", "Eins", "2026-03-01", tip);
     app.watch().await.unwrap();
     app.schedule().await;
     let home = app.get("/weekly/").await.body;
     for words in ["lang=\"de\"", "Ihre E-Mail-Adresse", "<button>Abonnieren</button>", "1. März 2026"] {
         assert!(home.contains(words), "{words} in {home}");
     }
+    let issue = app.get("/weekly/issues/eins").await.body;
+    for words in ["<strong>Tipp</strong>", "aria-label=\"Zurück zum Text\"", "Suche"] {
+        assert!(issue.contains(words), "{words} in {issue}");
+    }
+    assert!(app.get("/weekly/atom.xml").await.body.contains("Tipp"));
     let wrong = app.post("/weekly/subscribe", &[("email", "ada"), ("cadence", "mondays")]).await;
     assert!(wrong.status == 422 && wrong.body.contains("Es fehlt das @."), "{}", wrong.body);
     let asked = app.post("/weekly/subscribe", &[("email", "ada@reader.example"), ("cadence", "mondays")]).await;

@@ -1,5 +1,6 @@
 //! The HTML of a digest within a limit: Gmail shows about 102 KB of a mail and hides the rest, the way to unsubscribe included.
 
+use super::super::templates::escape;
 use super::super::{TemplateError, Templates};
 use super::furnish::{Place, furnish};
 use super::{Context, DigestMail, IssueContext, cut, inline};
@@ -29,10 +30,12 @@ const SHEET: &str = "email/content.css";
 pub(super) fn html(mail: &DigestMail, templates: &Templates) -> Result<(String, Fit), TemplateError> {
     let level = if mail.issues.len() > 1 { 3 } else { 2 };
     let anchors: Vec<String> = (1..=mail.issues.len()).map(|number| format!("issue-{number}")).collect();
+    let picture = escape(templates.phrases(&mail.language).say("Picture"));
     let place = |at: usize| Place {
         anchor: anchors.get(at).map(String::as_str).unwrap_or_default(),
         url: mail.issues.get(at).map(|issue| issue.url.as_str()).unwrap_or_default(),
         level,
+        picture: &picture,
     };
     let furnished = |at: usize, html: &str| furnish(html, &place(at));
     let contents: Vec<String> = mail.issues.iter().enumerate().map(|(at, issue)| furnished(at, &issue.html)).collect();

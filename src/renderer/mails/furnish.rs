@@ -17,6 +17,8 @@ pub(super) struct Place<'a> {
     pub url: &'a str,
     /// The level of its largest headings.
     pub level: usize,
+    /// What an image is called that says nothing of itself.
+    pub picture: &'a str,
 }
 
 /// The width of the column's content: 600 px without padding and border. Outlook for Windows shows an image as wide as it says.
@@ -53,6 +55,7 @@ pub(super) fn furnish(html: &str, place: &Place<'_>) -> String {
         anchors: anchors(&pieces, place),
         prefix: format!("{}#", place.url.replace('&', "&amp;")),
         name: place.anchor,
+        picture: place.picture,
         tables: 0,
         links: 0,
         closers: Vec::new(),
@@ -116,6 +119,7 @@ struct Writer<'p> {
     anchors: HashMap<String, usize>,
     prefix: String,
     name: &'p str,
+    picture: &'p str,
     /// Tables and links that are open.
     tables: usize,
     links: usize,
@@ -212,7 +216,7 @@ impl Writer<'_> {
         match format(source) {
             // Gmail, Outlook and Yahoo show neither: a link says what is there.
             Format::Nowhere => {
-                let words = if alt.trim().is_empty() { "Picture" } else { alt };
+                let words = if alt.trim().is_empty() { self.picture } else { alt };
                 match self.links {
                     0 => self.out.push_str(&format!("<a href=\"{source}\">{words}</a>")),
                     _ => self.out.push_str(words),
@@ -221,7 +225,7 @@ impl Writer<'_> {
             // Outlook for Windows does not: it shows the text instead, as a link to the picture.
             Format::Mostly if self.links == 0 => {
                 self.out.push_str(&format!("<a href=\"{source}\">"));
-                self.sized(attributes, if alt.trim().is_empty() { "Picture" } else { alt });
+                self.sized(attributes, if alt.trim().is_empty() { self.picture } else { alt });
                 self.out.push_str("</a>");
             }
             _ => self.sized(attributes, alt),
@@ -279,7 +283,10 @@ mod tests {
     use super::*;
 
     fn furnished(html: &str) -> String {
-        furnish(html, &Place { anchor: "issue-2", url: "https://news.example.org/march?a&b", level: 3 })
+        furnish(
+            html,
+            &Place { anchor: "issue-2", url: "https://news.example.org/march?a&b", level: 3, picture: "Picture" },
+        )
     }
 
     #[test]

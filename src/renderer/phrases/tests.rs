@@ -45,6 +45,10 @@ fn every_language_has_every_text_of_the_english_file_and_templates_say_no_other(
     for (key, text) in &built_in().0["en"] {
         assert_eq!(key, text);
     }
+    let Labels { note, tip, important, warning, caution, to_text, to_section } = Labels::default();
+    for label in [note, tip, important, warning, caution, to_text, to_section, "Picture".to_owned()] {
+        assert!(english.contains(&label), "{label}");
+    }
     for error in [AddressError::NoAt, AddressError::LocalLength, AddressError::LocalCharacter, AddressError::Domain] {
         assert!(english.contains(&format!("This address cannot be right: {error}.")), "{error}");
     }
@@ -131,6 +135,8 @@ fn an_operator_adds_a_language_or_changes_single_words() {
     assert_eq!(templates.phrases("de-AT").say("Subscribe"), "Abonnieren");
     assert_eq!(templates.phrases("de").say("January"), "Januar");
     assert_eq!(templates.phrases("en").say("Subscribe"), "Join us");
+    assert_eq!(Labels::from(templates.phrases("de-AT")).tip, "Tipp");
+    assert_ne!(templates.words_digest(), Templates::load(None).unwrap().words_digest(), "issues are rendered again");
 }
 
 #[test]
