@@ -1,16 +1,13 @@
 //! As much of a message as a report needs: the fields of a head, and the parts of its body. Nothing here follows a message into the
 //! messages that are in it, however deep a stranger puts them.
 
-use std::borrow::Cow;
-
-use mail_parser::{MessageParser, MimeHeaders, PartType};
+use mail_parser::{MessageParser, MimeHeaders};
 
 /// The most parts of a body that are looked at: a report has three.
 const PARTS: usize = 10;
 
 /// A message, or a part of one: head and body.
 pub(super) struct Entity<'m> {
-    raw: &'m [u8],
     fields: Vec<(String, String)>,
     body: &'m [u8],
 }
@@ -18,7 +15,7 @@ pub(super) struct Entity<'m> {
 impl<'m> Entity<'m> {
     pub(super) fn read(raw: &'m [u8]) -> Self {
         let (head, body) = split(raw);
-        Self { raw, fields: fields(head), body }
+        Self { fields: fields(head), body }
     }
 
     /// The values of a field, unfolded.
@@ -77,20 +74,18 @@ impl<'m> Entity<'m> {
         self.parts().into_iter().flat_map(inner).collect()
     }
 
-    /// The body as text, its transfer encoding undone; for a part that is no message and has no parts, else empty.
-    pub(super) fn text(&self) -> Cow<'_, str> {
-        let kind = self.kind();
-        if kind.starts_with("multipart/") || matches!(kind.as_str(), "message/rfc822" | "message/global") {
-            return Cow::Borrowed("");
-        }
-        let Some(message) = MessageParser::default().parse(self.raw) else { return Cow::Borrowed("") };
-        match message.parts.into_iter().next().map(|part| part.body) {
-            Some(PartType::Text(text) | PartType::Html(text)) => Cow::Owned(text.into_owned()),
-            Some(PartType::Binary(bytes) | PartType::InlineBinary(bytes)) => {
-                Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
-            }
-            _ => Cow::Borrowed(""),
-        }
+    /// The body as text, its transfer encoding undone. Whatever it says it is, it is read as text: nothing in it is followed.
+    pub(super) fn text(&self) -> String {
+        let encodings = ["base64", "quoted-printable"];
+        let encoding = self
+            .values("Content-Transfer-Encoding")
+            .find_map(|value| encodings.into_iter().find(|encoding| value.eq_ignore_ascii_case(encoding)));
+        let Some(encoding) = encoding else { return String::from_utf8_lossy(self.body).into_owned() };
+        let mut alone =
+            format!("Content-Type: text/plain\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n").into_bytes();
+        alone.extend_from_slice(self.body);
+        let message = MessageParser::default().parse(&alone);
+        message.and_then(|message| Some(message.body_text(0)?.into_owned())).unwrap_or_default()
     }
 
     /// The head of the message that this part is a copy of.

@@ -45,47 +45,38 @@ pub fn read(message: &[u8], ours: &Ours<'_>) -> Result<Report, Unread> {
         return Ok(left);
     }
     let parts = message.parts_within();
-    let addressed = || RECIPIENTS.iter().flat_map(|name| message.values(name)).map(str::to_owned);
-    let copied = || {
-        let originals = parts.iter().filter_map(Entity::original);
-        originals.flat_map(|copy| {
-            ORIGINAL
-                .iter()
-                .flat_map(|name| copy.values(name).map(str::to_owned).collect::<Vec<_>>())
-                .collect::<Vec<_>>()
-        })
-    };
-    let named = |text: &str| verp(text, ours);
+    let addressed = || named(&message, &RECIPIENTS, ours);
+    let copied = || parts.iter().filter_map(Entity::original).find_map(|copy| named(&copy, &ORIGINAL, ours));
     for part in &parts {
         match part.kind().as_str() {
             "message/delivery-status" | "message/global-delivery-status" => {
-                let bounce = failures(&part.text());
-                let verp = addressed().chain(copied()).find_map(|text| named(&text)).ok_or(Unread::Foreign)?;
-                return Ok(bounce.map_or(Report::Nothing, |bounce| Report::Bounce(verp, bounce)));
+                let verp = addressed().or_else(copied).ok_or(Unread::Foreign)?;
+                return Ok(failures(&part.text()).map_or(Report::Nothing, |bounce| Report::Bounce(verp, bounce)));
             }
             "message/feedback-report" => {
                 let text = part.text();
-                let fields: Vec<_> = groups(&text).into_iter().flatten().collect();
-                let of = |name: &str| fields.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
-                // RFC 5965 section 3.5: others, such as `auth-failure` and `not-spam`, are no complaints.
-                let is_complaint = of("Feedback-Type").is_some_and(|(_, kind)| {
-                    ["abuse", "fraud", "opt-out"].iter().any(|complaint| kind.eq_ignore_ascii_case(complaint))
-                });
-                let sender = of("Original-Mail-From").map(|(_, value)| value.clone());
-                let verp =
-                    copied().chain(sender).chain(addressed()).find_map(|text| named(&text)).ok_or(Unread::Foreign)?;
-                return if is_complaint { Ok(Report::Complaint(verp)) } else { Err(Unread::NoReport) };
+                let report = Entity::read(text.as_bytes());
+                let sender = || named(&report, &["Original-Mail-From"], ours);
+                let verp = copied().or_else(sender).or_else(addressed).ok_or(Unread::Foreign)?;
+                return if is_complaint(&report) { Ok(Report::Complaint(verp)) } else { Err(Unread::NoReport) };
             }
             _ => {}
         }
     }
     // RFC 3834 section 5: a holiday note, say.
-    let is_automatic =
-        message.values("Auto-Submitted").any(|value| value.to_ascii_lowercase().starts_with("auto-replied"));
-    if is_automatic && addressed().any(|text| named(&text).is_some()) {
-        return Ok(Report::Nothing);
-    }
-    Err(Unread::NoReport)
+    let is_automatic = message.values("Auto-Submitted").any(|value| value.to_lowercase().starts_with("auto-replied"));
+    if is_automatic && addressed().is_some() { Ok(Report::Nothing) } else { Err(Unread::NoReport) }
+}
+
+/// Others, such as `auth-failure` and `not-spam`, are no complaints (RFC 5965 section 7.3).
+fn is_complaint(report: &Entity<'_>) -> bool {
+    let is_one = |kind: &str| ["abuse", "fraud", "opt-out"].iter().any(|one| kind.eq_ignore_ascii_case(one));
+    report.values("Feedback-Type").any(is_one)
+}
+
+/// The first token of this install in some fields.
+fn named(entity: &Entity<'_>, fields: &[&str], ours: &Ours<'_>) -> Option<Verp> {
+    fields.iter().flat_map(|name| entity.values(name)).find_map(|text| verp(text, ours))
 }
 
 /// The first token of this install for a delivery in a text.

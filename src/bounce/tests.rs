@@ -272,6 +272,11 @@ fn no_mail_of_a_stranger_can_hurt() {
         let inside = real.replace("Content-Type: message/delivery-status\n\n", deep.as_str());
         let _ = read_as(&inside);
         let _ = read_as(&real.replace("Content-Type: text/rfc822-headers\n\n", deep.as_str()));
+        // What it is said to be twice.
+        let twice = format!("Content-Type: message/delivery-status\n{deep}");
+        let _ = read_as(&real.replace("Content-Type: message/delivery-status\n\n", &twice));
+        let encoded = format!("Content-Type: message/delivery-status\nContent-Transfer-Encoding: base64\n{deep}");
+        let _ = read_as(&real.replace("Content-Type: message/delivery-status\n\n", &encoded));
     }
     // Many parts, long lines, and every text cut anywhere or with a byte changed.
     let _ = read_as(&"--4CB5F1C0A2.1700/mx.example\n".repeat(30_000));
