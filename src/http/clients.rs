@@ -1,4 +1,5 @@
-//! Who asks, and who asks too often: readers that load a whole feed again and again without saying what they have.
+//! Who asks, and who asks too often: readers that load a whole feed again and again without saying what they have, and programs that
+//! fill in the form with the addresses of strangers.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
@@ -55,37 +56,55 @@ fn network(address: IpAddr) -> IpAddr {
     }
 }
 
-/// How often one client may load one feed whole. Readers that look once an hour never come near it.
-const EVERY: Duration = Duration::from_secs(60);
-/// How many times at once: several readers behind one address, or someone who tries things out.
-const AT_ONCE: u32 = 10;
+/// How often one client may do something.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Once in this time.
+    every: Duration,
+    /// And so many times at once.
+    at_once: u32,
+}
+
+/// Loading one feed whole. Readers that look once an hour never come near it; several may be behind one address, or someone tries things out.
+pub(super) const WHOLE_FEED: Pace = Pace { every: Duration::from_secs(60), at_once: 10 };
+/// Sending the form. Each request may mail somebody who never asked for it. A class of students behind one address gets through in time.
+pub(super) const FORM: Pace = Pace { every: Duration::from_secs(5 * 60), at_once: 5 };
+
 /// How many clients are remembered; each takes about 60 bytes.
 const MOST: usize = 20_000;
 
-/// Clients that lately loaded a feed whole, with the time at which they will have made up for it (the generic cell rate algorithm).
-#[derive(Debug, Default)]
-pub(super) struct Clients(Mutex<HashMap<(IpAddr, u64), Instant>>);
+/// Clients that lately did something, and what, with the time at which they will have made up for it (the generic cell rate algorithm).
+#[derive(Debug)]
+pub(super) struct Clients {
+    pace: Pace,
+    busy: Mutex<HashMap<(IpAddr, u64), Instant>>,
+}
 
 impl Clients {
-    /// Notes that a client loads a feed whole.
+    pub(super) fn new(pace: Pace) -> Self {
+        Self { pace, busy: Mutex::default() }
+    }
+
+    /// Notes that a client does something, such as loading the feed with this number.
     ///
     /// # Errors
     /// How long it should wait, when it does so too often.
-    pub(super) fn admit(&self, client: IpAddr, feed: u64, now: Instant) -> Result<(), Duration> {
-        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if clients.len() >= MOST && !clients.contains_key(&(client, feed)) {
+    pub(super) fn admit(&self, client: IpAddr, what: u64, now: Instant) -> Result<(), Duration> {
+        let Pace { every, at_once } = self.pace;
+        let mut clients = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        if clients.len() >= MOST && !clients.contains_key(&(client, what)) {
             clients.retain(|_, until| *until > now);
             if clients.len() >= MOST {
                 return Ok(()); // so many at once are not one client that asks too often
             }
         }
-        let until = clients.entry((client, feed)).or_insert(now);
+        let until = clients.entry((client, what)).or_insert(now);
         let owed = until.saturating_duration_since(now);
-        let allowed = EVERY * (AT_ONCE - 1);
+        let allowed = every * (at_once - 1);
         if owed > allowed {
             return Err(owed - allowed);
         }
-        *until = now + owed + EVERY;
+        *until = now + owed + every;
         Ok(())
     }
 }
@@ -94,13 +113,16 @@ impl Clients {
 mod tests {
     use super::*;
 
+    const EVERY: Duration = WHOLE_FEED.every;
+    const AT_ONCE: u32 = WHOLE_FEED.at_once;
+
     fn ip(text: &str) -> IpAddr {
         text.parse().unwrap()
     }
 
     #[tokio::test]
     async fn who_loads_everything_too_often_waits_and_others_do_not() {
-        let (clients, start) = (Clients::default(), Instant::now());
+        let (clients, start) = (Clients::new(WHOLE_FEED), Instant::now());
         let reader = ip("192.0.2.1");
         for _ in 0..AT_ONCE {
             assert_eq!(clients.admit(reader, 1, start), Ok(()));
@@ -115,7 +137,7 @@ mod tests {
 
     #[tokio::test]
     async fn once_a_minute_is_never_too_often() {
-        let (clients, mut now) = (Clients::default(), Instant::now());
+        let (clients, mut now) = (Clients::new(WHOLE_FEED), Instant::now());
         for _ in 0..1000 {
             assert_eq!(clients.admit(ip("192.0.2.1"), 1, now), Ok(()));
             now += EVERY;
@@ -124,14 +146,14 @@ mod tests {
 
     #[tokio::test]
     async fn memory_is_bounded_whoever_asks() {
-        let (clients, now) = (Clients::default(), Instant::now());
+        let (clients, now) = (Clients::new(WHOLE_FEED), Instant::now());
         for number in 0..MOST as u32 + 1000 {
             assert_eq!(clients.admit(IpAddr::V4(number.into()), 1, now), Ok(()));
         }
-        assert_eq!(clients.0.lock().unwrap().len(), MOST);
+        assert_eq!(clients.busy.lock().unwrap().len(), MOST);
         let later = now + EVERY * 2;
         assert_eq!(clients.admit(ip("192.0.2.1"), 1, later), Ok(()));
-        assert_eq!(clients.0.lock().unwrap().len(), 1, "who made up for it is forgotten");
+        assert_eq!(clients.busy.lock().unwrap().len(), 1, "who made up for it is forgotten");
     }
 
     #[test]

@@ -2,15 +2,17 @@
 //! POST changes anything. No cookies: the token in the URL is all the authority there is, so a forged request has none.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
-use axum::http::StatusCode;
+use axum::extract::{Extension, Form, Path, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::Response;
 use serde::Deserialize;
 
 use super::Web;
 use super::answer::{Words, notice};
+use super::clients::Peer;
 use super::error::Error;
 use crate::config::{Cadence, Newsletter};
 use crate::letters;
@@ -33,6 +35,8 @@ pub(super) struct Fields {
 pub(super) async fn subscribe(
     State(web): State<Web>,
     Path(name): Path<String>,
+    peer: Option<Extension<Peer>>,
+    headers: HeaderMap,
     form: Result<Form<Fields>, FormRejection>,
 ) -> Result<Response, Error> {
     let newsletter = web.newsletter(&name)?;
@@ -48,6 +52,9 @@ pub(super) async fn subscribe(
         Ok(address) => address,
         Err(error) => return wrong(&web, newsletter, &format!("This address cannot be right: {error}.")),
     };
+    if let Err(wait) = web.admit_form(peer.map(|Extension(peer)| peer), &headers) {
+        return too_many(&web, newsletter, wait);
+    }
     let (base, now) = (&web.config().server.url, web.clock().now());
     let letter = letters::confirmation(base, web.templates(), newsletter, cadence, now)?;
     let consent =
@@ -65,6 +72,18 @@ pub(super) async fn subscribe(
         button: None,
     };
     notice(&web, newsletter, StatusCode::OK, &words)
+}
+
+/// The answer to a network from which the form came again and again: a program, more likely than people.
+fn too_many(web: &Web, newsletter: &Newsletter, wait: Duration) -> Result<Response, Error> {
+    let words = Words {
+        heading: "Please wait a little",
+        paragraphs: &["Many requests came from where you are. Please try again in some minutes."],
+        button: None,
+    };
+    let mut response = notice(web, newsletter, StatusCode::TOO_MANY_REQUESTS, &words)?;
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+    Ok(response)
 }
 
 /// What a form says about the person, of what the newsletter asks for; anything else in it is not looked at.

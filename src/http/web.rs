@@ -2,8 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
+
+use axum::http::HeaderMap;
+use tokio::time::Instant;
 
 use super::archive::Archives;
+use super::clients::{self, Clients, Peer};
 use super::error::Error;
 use super::feeds::Cache;
 use crate::chance::Chance;
@@ -28,6 +33,7 @@ struct Shared {
     chance: Chance,
     sources: BTreeMap<NewsletterId, Arc<Source>>,
     feeds: Cache,
+    forms: Clients,
     archives: Archives,
     /// Whether pages are written as files, with nobody behind them who answers.
     still: bool,
@@ -53,6 +59,7 @@ impl Web {
             chance,
             sources,
             feeds,
+            forms: Clients::new(clients::FORM),
             archives: Archives::default(),
             still: false,
         }))
@@ -70,9 +77,18 @@ impl Web {
             chance: chance.clone(),
             sources: sources.clone(),
             feeds: Cache::new(config),
+            forms: Clients::new(clients::FORM),
             archives: Archives::default(),
             still: true,
         }))
+    }
+
+    /// Whether a client may send the form; if not, how long it should wait.
+    pub(super) fn admit_form(&self, peer: Option<Peer>, headers: &HeaderMap) -> Result<(), Duration> {
+        match clients::client(peer, headers, self.config().server.client_header.as_deref()) {
+            Some(client) => self.0.forms.admit(client, 0, Instant::now()),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn store(&self) -> &Store {

@@ -71,7 +71,7 @@ impl Dictionary {
 
     /// The phrases for a language: its own, those of its primary language, or English.
     pub(super) fn phrases(&self, tag: &str) -> Phrases<'_> {
-        let tag = tag.to_lowercase();
+        let tag = tag.to_lowercase().replace('_', "-");
         let known = self.0.get(&tag).or_else(|| self.0.get(primary(&tag)));
         Phrases { texts: known.or_else(|| self.0.get("en")), translated: known.is_some() }
     }

@@ -326,6 +326,14 @@ cron = "0 9 * * 1"
         answer(client().post(self.absolute(path)).form(form)).await
     }
 
+    pub async fn post_with(&self, path: &str, form: &[(&str, &str)], headers: &[(&str, &str)]) -> Answer {
+        let mut request = client().post(self.absolute(path)).form(form);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        answer(request).await
+    }
+
     /// A POST as a browser makes it for a page of another site.
     pub async fn post_from(&self, origin: &str, path: &str) -> Answer {
         answer(client().post(self.absolute(path)).header("Origin", origin)).await

@@ -298,3 +298,32 @@ async fn a_newsletter_speaks_its_language_from_the_form_to_the_last_goodbye() {
     let gone = app.post(&digest.link("/unsubscribe/"), &[]).await.body;
     assert!(gone.contains("Es kommt keine E-Mail von The Weekly mehr zu Ihnen."), "{gone}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_program_that_subscribes_strangers_is_told_to_wait() {
+    let mut app = TestApp::start(Backend::Sqlite).await.unwrap();
+    app.watch().await.unwrap();
+    let mut config = app.config();
+    config.server.client_header = Some("x-real-ip".into());
+    let (url, server) = app.serve_as(config).await;
+    let ask = async |who: usize, from: &str| {
+        let (path, address) = (format!("{url}/weekly/subscribe"), format!("stranger{who}@reader.example"));
+        app.post_with(&path, &[("email", &address), ("cadence", "mondays")], &[("X-Real-IP", from)]).await
+    };
+    let mut answers = Vec::new();
+    for who in 0..8 {
+        answers.push(ask(who, "192.0.2.1").await);
+    }
+    let refused = answers.pop().unwrap();
+    assert_eq!(answers.iter().map(|answer| answer.status).collect::<Vec<_>>(), [200, 200, 200, 200, 200, 429, 429]);
+    assert!(refused.body.contains("Please wait a little") && refused.header("cache-control").contains("no-store"));
+    assert!((1..=301).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
+    assert_eq!(ask(20, "192.0.2.2").await.status, 200, "others are not");
+    assert_eq!(ask(0, "192.0.2.1").await.status, 429, "whether the address is known or not");
+    let wrong = [("email", "nobody"), ("cadence", "mondays")];
+    let path = format!("{url}/weekly/subscribe");
+    assert_eq!(app.post_with(&path, &wrong, &[("X-Real-IP", "192.0.2.1")]).await.status, 422, "mails nobody");
+    app.send().await;
+    assert_eq!(app.outbox().len(), 6);
+    server.abort();
+}

@@ -50,7 +50,7 @@ pub(super) struct Cache {
 impl Cache {
     pub(super) fn new(config: &Config) -> Self {
         let shelves = config.newsletters.iter().map(|newsletter| (newsletter.id.clone(), Shelf::default())).collect();
-        Self { shelves, clients: Clients::default(), hasher: RandomState::new() }
+        Self { shelves, clients: Clients::new(clients::WHOLE_FEED), hasher: RandomState::new() }
     }
 }
 

@@ -71,6 +71,7 @@ fn a_language_is_found_by_its_tag_or_its_first_part() {
         ("EN-gb", "Subscribe", true),
         ("de", "Abonnieren", true),
         ("de-AT", "Abonnieren", true),
+        ("de_CH", "Abonnieren", true),
         ("zh-Hans-CN", "订阅", true),
         ("pl", "Subscribe", false),
         ("den", "Subscribe", false),
