@@ -1,5 +1,20 @@
 //! A line of comma-separated values (RFC 4180), as spreadsheets write it; semicolons and tabs separate too. Values have no line breaks.
 
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::Context;
+
+/// A file, or standard input for `-`.
+pub fn text(file: &Path) -> anyhow::Result<String> {
+    if file.as_os_str() == "-" {
+        let mut text = String::new();
+        std::io::stdin().read_to_string(&mut text).context("standard input cannot be read as UTF-8")?;
+        return Ok(text);
+    }
+    std::fs::read_to_string(file).with_context(|| format!("{} cannot be read as UTF-8", file.display()))
+}
+
 /// The cells of a line.
 pub fn read(line: &str) -> Vec<String> {
     let (mut cells, mut cell, mut quoted) = (Vec::new(), String::new(), false);

@@ -19,6 +19,7 @@ mod send;
 mod serve;
 mod status;
 mod subscribers;
+mod suppression;
 mod watch;
 mod who;
 

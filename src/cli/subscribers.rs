@@ -1,7 +1,6 @@
 //! `tidings subscribers`
 
 use std::collections::{BTreeSet, HashSet};
-use std::io::Read;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -9,13 +8,13 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{csv, output};
+use super::{csv, output, suppression};
 use crate::app;
 use crate::chance::Chance;
 use crate::clock::Clock;
 use crate::config::{Cadence, Config, Newsletter};
 use crate::store::Store;
-use crate::subscription::{Consent, ConsentSource, Listed, Request, State, SuppressionReason};
+use crate::subscription::{Consent, ConsentSource, Listed, Request, State};
 use crate::types::{EmailAddress, FieldName, Fields};
 
 /// How many subscriptions one read brings.
@@ -32,11 +31,8 @@ pub enum Subscribers {
         /// The address.
         address: String,
     },
-    /// Never mail an address again, whatever the newsletter.
-    Suppress {
-        /// The address.
-        address: String,
-    },
+    /// Never mail an address again, whatever the newsletter; or all of a file, such as those who left the system you come from.
+    Suppress(suppression::Suppress),
     /// Let an address be mailed again that came back, complained or was suppressed by hand.
     Unsuppress {
         /// The address.
@@ -112,8 +108,8 @@ impl Subscribers {
             Self::Add(add) => add.run(&store, &config).await,
             Self::Import(import) => import.run(&store, &config, json).await,
             Self::Remove { address } => remove(&store, address).await,
-            Self::Suppress { address } => suppress(&store, address).await,
-            Self::Unsuppress { address } => unsuppress(&store, address).await,
+            Self::Suppress(suppress) => suppress.run(&store, json).await,
+            Self::Unsuppress { address } => suppression::unsuppress(&store, address).await,
         };
         store.close().await;
         result
@@ -200,20 +196,6 @@ async fn remove(store: &Store, address: &str) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-async fn suppress(store: &Store, address: &str) -> anyhow::Result<ExitCode> {
-    let address = EmailAddress::parse(address)?;
-    store.suppress(&address, SuppressionReason::Operator, Clock::system().now()).await?;
-    println!("suppressed: this address is never mailed again");
-    Ok(ExitCode::SUCCESS)
-}
-
-async fn unsuppress(store: &Store, address: &str) -> anyhow::Result<ExitCode> {
-    let address = EmailAddress::parse(address)?;
-    let Some(reason) = store.unsuppress(&address).await? else { bail!("this address is not suppressed") };
-    println!("mailed again from now on; it was suppressed: {reason}");
-    Ok(ExitCode::SUCCESS)
-}
-
 impl Target {
     fn resolve<'a>(&self, config: &'a Config) -> anyhow::Result<(&'a Newsletter, &'a Cadence)> {
         let newsletter = output::newsletter(config, self.newsletter.as_deref())?;
@@ -253,7 +235,7 @@ impl Import {
     async fn run(&self, store: &Store, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
         let (newsletter, cadence) = self.target.resolve(config)?;
         let consent = self.target.consent(ConsentSource::Import);
-        let text = self.text()?;
+        let text = csv::text(&self.file)?;
         let (clock, chance) = (Clock::system(), Chance::system());
         let progress = output::Progress::new("lines read");
         let (mut imported, mut seen) = (Imported::default(), HashSet::new());
@@ -284,15 +266,6 @@ impl Import {
         }
         drop(progress);
         report(&imported, json)
-    }
-
-    fn text(&self) -> anyhow::Result<String> {
-        if self.file.as_os_str() == "-" {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).context("standard input cannot be read as UTF-8")?;
-            return Ok(text);
-        }
-        std::fs::read_to_string(&self.file).with_context(|| format!("{} cannot be read as UTF-8", self.file.display()))
     }
 }
 

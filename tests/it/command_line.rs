@@ -103,6 +103,23 @@ async fn subscribers_are_added_imported_listed_exported_and_removed() {
     assert!(out(&back).contains("0 added") || out(&back).contains("1 added"), "{}", out(&back));
     let listed: serde_json::Value = serde_json::from_str(&out(&run(&app, &["subscribers", "list", "--json"]))).unwrap();
     assert!(listed.as_array().unwrap().len() >= 3);
+
+    // Who left the system that one comes from must not be mailed by this one.
+    std::fs::write(
+        app.path("left.csv"),
+        "email,why\n\nada@reader.example,left\nnot an address\nNew@reader.example,bounced\n",
+    )
+    .unwrap();
+    let left = run(&app, &["subscribers", "suppress", "--from", "left.csv"]);
+    assert_eq!(left.status.code(), Some(1), "one line was refused");
+    assert!(out(&left) == "2 suppressed, 1 refused\n" && err(&left).contains("line 4"), "{}", out(&left));
+    std::fs::write(app.path("list.csv"), "ada@reader.example\nnew@reader.example\ndot@reader.example\n").unwrap();
+    let after = run(&app, &["subscribers", "import", "list.csv", "--note", "again"]);
+    assert!(out(&after).contains("1 added, 2 unchanged"), "{}", out(&after));
+    let exported = out(&run(&app, &["subscribers", "export"]));
+    assert!(!exported.contains("ada@reader.example") && exported.contains("dot@reader.example"), "{exported}");
+    let neither = run(&app, &["subscribers", "suppress"]);
+    assert!(neither.status.code() == Some(2) && err(&neither).contains("--from"), "{}", err(&neither));
 }
 
 #[tokio::test(flavor = "multi_thread")]
