@@ -1,9 +1,11 @@
 //! A reader with a real browser: what is seen, what works by keyboard, and what a screen reader would stumble over.
 
+use std::time::Duration;
+
 use tidings::types::NewsletterId;
 
 use crate::browser::Browser;
-use crate::harness::{Backend, TestApp};
+use crate::harness::{Backend, TestApp, eventually};
 
 /// A long issue of all that Markdown has, with lines and tables wider than a phone.
 fn long_body() -> String {
@@ -103,7 +105,10 @@ async fn a_reader_walks_from_the_home_page_to_a_subscription_on_any_screen() {
     assert_eq!((data["@type"].as_str(), data["headline"].as_str()), (Some("Article"), Some(TITLE)));
     browser.click(".contents summary").await;
     browser.click(".contents li:nth-child(3) > a").await;
-    assert!(browser.run("return location.hash").await.as_str().unwrap().starts_with("#section-3"));
+    eventually(Duration::from_secs(10), "the table of contents leads to the section", async || {
+        browser.run("return location.hash").await.as_str().unwrap().starts_with("#section-3")
+    })
+    .await;
     let scrolls =
         "const box = document.querySelector('pre[tabindex]'); box.focus(); return document.activeElement === box";
     browser.screen(360, false).await;
