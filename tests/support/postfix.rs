@@ -21,7 +21,8 @@ impl Postfix {
         Self::start_with("")
     }
 
-    /// The same with more lines for main.cf; one that says something again wins.
+    /// The same with other lines for main.cf. One of ours that they say again is left out: each program of Postfix would warn of it as it
+    /// starts, postlogd too, which then waits for itself to read what it wrote.
     pub fn start_with(main: &str) -> Option<Self> {
         let root = Command::new("id").arg("-u").output().ok()?.stdout.trim_ascii() == b"0";
         if !root || !Path::new("/usr/sbin/postfix").exists() {
@@ -36,7 +37,8 @@ impl Postfix {
             std::thread::sleep(Duration::from_millis(50));
             TcpStream::connect(("127.0.0.1", port)).is_ok()
         });
-        assert!(listens, "Postfix does not listen: {}", postfix.log());
+        let log = postfix.log();
+        assert!(listens && !log.contains("warning"), "Postfix does not listen, or not as it should: {log}");
         Some(postfix)
     }
 
@@ -52,14 +54,18 @@ impl Postfix {
              virtual_mailbox_base = {}\nvirtual_mailbox_maps = static:box/\nvirtual_minimum_uid = 1\n\
              virtual_uid_maps = static:65534\nvirtual_gid_maps = static:65534\nsmtputf8_enable = yes\n\
              smtpd_relay_restrictions = permit_mynetworks, reject\nalias_maps =\nalias_database =\n\
-             address_verify_map =\nsmtpd_tls_security_level = none\n{more}",
+             address_verify_map =\nsmtpd_tls_security_level = none\n",
             path("queue"),
             path("data"),
             path("log"),
             self.directory.path().display(),
             path("mail"),
         );
-        std::fs::write(self.path("etc/main.cf"), main).unwrap();
+        let key = |line: &str| line.split('=').next().unwrap_or_default().trim().to_owned();
+        let said: Vec<String> = more.lines().map(key).collect();
+        let ours = main.lines().filter(|line| !said.contains(&key(line)));
+        let lines: Vec<&str> = ours.chain(more.lines()).collect();
+        std::fs::write(self.path("etc/main.cf"), lines.join("\n") + "\n").unwrap();
         let services = [
             "cleanup unix n - n - 0 cleanup",
             "qmgr unix n - n 300 1 qmgr",
