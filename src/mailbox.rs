@@ -67,12 +67,16 @@ impl Maildir {
         Ok(names)
     }
 
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.join("new").join(name)
+    }
+
     /// The first MiB of a mail; `None` when somebody was faster.
     ///
     /// # Errors
     /// When it cannot be read.
     pub async fn read(&self, name: &str) -> Result<Option<Vec<u8>>, MailboxError> {
-        let path = self.root.join("new").join(name);
+        let path = self.path(name);
         let read = async {
             let mut bytes = Vec::new();
             File::open(&path).await?.take(MOST).read_to_end(&mut bytes).await?;
@@ -86,7 +90,7 @@ impl Maildir {
     /// # Errors
     /// When it stays.
     pub async fn remove(&self, name: &str) -> Result<(), MailboxError> {
-        let path = self.root.join("new").join(name);
+        let path = self.path(name);
         gone_or(fs::remove_file(&path).await, &path, "removed").map(|_| ())
     }
 
@@ -95,7 +99,7 @@ impl Maildir {
     /// # Errors
     /// When it cannot be moved.
     pub async fn leave(&self, name: &str) -> Result<(), MailboxError> {
-        let path = self.root.join("new").join(name);
+        let path = self.path(name);
         // What comes behind the colon are flags; one that is there already (a program may write them into `new`) stays.
         let seen = if name.contains(":2,") { name.to_owned() } else { format!("{name}:2,") };
         let moved = fs::rename(&path, self.root.join("cur").join(seen)).await;

@@ -39,10 +39,10 @@ impl Receiver {
     /// # Errors
     /// When the inbox cannot be used, or the database fails: the mail stays where it is.
     pub async fn tick(&self, now: DateTime<Utc>) -> Result<bool, ReceiveError> {
+        let ours = Ours { key: self.store.key(), newsletters: &self.newsletters };
         let arrived = self.maildir.arrived().await?;
         for name in arrived.iter().take(TICK) {
             let Some(message) = self.maildir.read(name).await? else { continue };
-            let ours = Ours { key: self.store.key(), newsletters: &self.newsletters };
             match bounce::read(&message, &ours) {
                 Ok(report) => {
                     self.act(report, now).await?;

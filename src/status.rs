@@ -246,11 +246,13 @@ pub async fn collect(store: &Store, config: &Config, now: DateTime<Utc>) -> Resu
         newsletters.push(of_newsletter(store, newsletter, now).await?);
     }
     let mut mailings = Vec::new();
-    for view in store.mailings(MAILINGS, false).await? {
+    let views = store.mailings(MAILINGS, false).await?;
+    let mut returns = store.returns(&views.iter().map(|view| view.mailing).collect::<Vec<_>>()).await?;
+    for view in views {
         // To look for reasons reads a whole ledger; the newest mailings are what one asks about.
         let wanted = mailings.len() < REASONS && (view.books.refused > 0 || view.books.deferred > 0);
         let refusals = if wanted { store.refusals(view.mailing).await? } else { Vec::new() };
-        let returns = store.returns(view.mailing).await?;
+        let returns = returns.remove(&view.mailing).unwrap_or_default();
         mailings.push(MailingStatus { refusals, returns, ..MailingStatus::from(view) });
     }
     let progress = store.progress().await?.into_iter().map(ProgressStatus::from).collect();

@@ -98,17 +98,14 @@ impl<'m> Entity<'m> {
     }
 }
 
-/// Groups of fields with empty lines between.
-pub(super) fn groups(text: &str) -> Vec<Vec<(String, String)>> {
+/// Groups of fields with empty lines between: each is a head, and the others are its body.
+pub(super) fn groups(text: &str) -> impl Iterator<Item = Entity<'_>> {
     let mut rest = text.as_bytes();
-    let mut groups = Vec::new();
-    while !rest.is_empty() {
-        let (head, more) = split(rest);
-        groups.push(fields(head));
-        rest = more;
-    }
-    groups.retain(|group| !group.is_empty());
-    groups
+    std::iter::from_fn(move || {
+        let group = (!rest.is_empty()).then(|| Entity::read(rest))?;
+        rest = group.body;
+        Some(group)
+    })
 }
 
 /// What stands before the first empty line, and what behind it.

@@ -10,7 +10,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 pub use report::{Ours, Unread, read};
 
-use crate::delivery::Enhanced;
+use crate::delivery::{Enhanced, names_no_mailbox};
 use crate::types::{Bucket, EmailAddress, NewsletterId, SubscriberId, Verp};
 
 /// What a mail to us says.
@@ -73,7 +73,7 @@ impl Failure {
     #[must_use]
     pub fn blame(&self, address: Option<&EmailAddress>) -> Blame {
         match self.status {
-            (5, 1, 1 | 2 | 3 | 6 | 10) if self.is_of(address) => Blame::Gone,
+            status if names_no_mailbox(status) && self.is_of(address) => Blame::Gone,
             // Security and policy, whatever the class.
             (_, 7, _) => Blame::Us,
             (5, ..) => Blame::Mailbox,

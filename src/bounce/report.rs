@@ -104,21 +104,21 @@ fn words(text: &str, length: usize) -> impl Iterator<Item = &str> {
 /// The recipients that a delivery status notification says the mail did not reach; `None` when there is none.
 fn failures(text: &str) -> Option<Bounce> {
     // The first group is about the message as a whole, and has no action.
-    let failures: Vec<_> = groups(text).iter().filter_map(|group| failure(group)).collect();
+    let failures: Vec<_> = groups(text).filter_map(|group| failure(&group)).collect();
     (!failures.is_empty()).then_some(Bounce(failures))
 }
 
-fn failure(group: &[(String, String)]) -> Option<Failure> {
-    let of = |name: &str| group.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value);
+fn failure(group: &Entity<'_>) -> Option<Failure> {
+    let of = |name: &'static str| group.values(name).next();
     if !of("Action")?.to_ascii_lowercase().starts_with("failed") {
         return None;
     }
-    let diagnostic = of("Diagnostic-Code").map(|value| reply(value));
+    let diagnostic = of("Diagnostic-Code").map(reply);
     let recipients = ["Final-Recipient", "Original-Recipient"].into_iter().filter_map(of);
     Some(Failure {
-        status: status(of("Status").and_then(|value| enhanced(value)), diagnostic.as_ref()),
+        status: status(of("Status").and_then(enhanced), diagnostic.as_ref()),
         text: diagnostic.map(|reply| reply.nameless().into_owned()).unwrap_or_default(),
-        recipients: recipients.filter_map(|value| typed(value)).collect(),
+        recipients: recipients.filter_map(typed).collect(),
     })
 }
 

@@ -159,7 +159,7 @@ impl Looker<'_> {
             issue: url,
             files: Some(site::files(self.base, &newsletter.id)),
             documents: Arc::new(Documents::from(HashMap::new())),
-            labels: self.templates?.phrases(&newsletter.language).into(),
+            labels: self.templates?.phrases(issue.language.as_ref().unwrap_or(&newsletter.language)).into(),
         };
         let content = renderer::render(issue, &links);
         let fit = letters::fit_of(self.base, self.templates?, newsletter, issue, &links.issue, &content).ok()?;

@@ -15,6 +15,28 @@ pub fn text(file: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(file).with_context(|| format!("{} cannot be read as UTF-8", file.display()))
 }
 
+/// A line of a list of addresses.
+pub struct Record {
+    /// From 1.
+    pub line: usize,
+    /// The address is in the first one.
+    pub cells: Vec<String>,
+    /// It names the columns.
+    pub is_header: bool,
+}
+
+/// The lines of a list of addresses that say something: not empty, and no remarks.
+pub fn records(text: &str) -> impl Iterator<Item = Record> {
+    let record = |(line, text)| {
+        let cells = read(text);
+        let first = cells.first().map(|cell| cell.trim()).unwrap_or_default();
+        let says_something = !first.is_empty() && !first.starts_with('#');
+        let is_header = line == 1 && !first.contains('@');
+        says_something.then_some(Record { line, cells, is_header })
+    };
+    (1..).zip(text.lines()).filter_map(record)
+}
+
 /// The cells of a line.
 pub fn read(line: &str) -> Vec<String> {
     let (mut cells, mut cell, mut quoted) = (Vec::new(), String::new(), false);

@@ -8,7 +8,8 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::{csv, output, suppression};
+use super::csv::{self, Record};
+use super::{output, suppression};
 use crate::app;
 use crate::chance::Chance;
 use crate::clock::Clock;
@@ -240,20 +241,15 @@ impl Import {
         let progress = output::Progress::new("lines read");
         let (mut imported, mut seen) = (Imported::default(), HashSet::new());
         let mut columns: Vec<Option<&FieldName>> = Vec::new();
-        for (number, line) in text.lines().enumerate() {
-            progress.at(number + 1);
-            let cells = csv::read(line);
-            let first = cells.first().map(|cell| cell.trim()).unwrap_or_default();
-            if first.is_empty() || first.starts_with('#') {
-                continue;
-            }
-            if number == 0 && !first.contains('@') {
+        for Record { line, cells, is_header } in csv::records(&text) {
+            progress.at(line);
+            if is_header {
                 let field = |cell: &String| newsletter.fields.iter().find(|name| name.as_str() == cell.trim());
                 columns = cells.iter().map(field).collect();
-                continue; // the header of a CSV file
+                continue;
             }
-            match person(first, &cells, &columns) {
-                Err(error) => imported.refused.push(format!("line {}: {error}", number + 1)),
+            match person(&cells, &columns) {
+                Err(error) => imported.refused.push(format!("line {line}: {error}")),
                 Ok((address, _)) if !seen.insert(address.key()) => imported.unchanged += 1,
                 Ok((address, fields)) => {
                     let (newsletter, cadence) = (newsletter.id.clone(), cadence.id.clone());
@@ -270,8 +266,9 @@ impl Import {
 }
 
 /// Address and fields of a line. What is wrong is said without the address: it may be a person's.
-fn person(address: &str, cells: &[String], columns: &[Option<&FieldName>]) -> Result<(EmailAddress, Fields), String> {
-    let address = EmailAddress::parse(address).map_err(|error| error.to_string())?;
+fn person(cells: &[String], columns: &[Option<&FieldName>]) -> Result<(EmailAddress, Fields), String> {
+    let first = cells.first().map(String::as_str).unwrap_or_default();
+    let address = EmailAddress::parse(first).map_err(|error| error.to_string())?;
     let mut fields = Fields::default();
     for (name, cell) in columns.iter().zip(cells) {
         if let Some(name) = name {

@@ -7,7 +7,8 @@ use anyhow::bail;
 use clap::Args;
 use serde::Serialize;
 
-use super::{csv, output};
+use super::csv::{self, Record};
+use super::output;
 use crate::clock::Clock;
 use crate::store::Store;
 use crate::subscription::SuppressionReason;
@@ -40,18 +41,13 @@ impl Suppress {
         }
         let Some(file) = &self.from else { return Ok(ExitCode::SUCCESS) };
         let (mut suppressed, mut refused) = (0, Vec::new());
-        for (number, line) in csv::text(file)?.lines().enumerate() {
-            let first = csv::read(line).into_iter().next().unwrap_or_default();
-            let is_header = number == 0 && !first.contains('@');
-            if first.trim().is_empty() || first.starts_with('#') || is_header {
-                continue;
-            }
-            match EmailAddress::parse(&first) {
+        for Record { line, cells, .. } in csv::records(&csv::text(file)?).filter(|record| !record.is_header) {
+            match EmailAddress::parse(cells.first().map(String::as_str).unwrap_or_default()) {
                 Ok(address) => {
                     suppress(&address).await?;
                     suppressed += 1;
                 }
-                Err(error) => refused.push(format!("line {}: {error}", number + 1)),
+                Err(error) => refused.push(format!("line {line}: {error}")),
             }
         }
         let done = Suppressed { suppressed, refused };

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-pub use reply::{Enhanced, Reply, enhanced};
+pub use reply::{Enhanced, Reply, enhanced, names_no_mailbox};
 
 /// Which command a reply answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

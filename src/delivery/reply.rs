@@ -47,8 +47,14 @@ impl Reply {
     /// an enhanced code refuses this message only: too many relays answer a spam verdict with a bare 550.
     #[must_use]
     pub fn mailbox_is_gone(&self) -> bool {
-        matches!(self.enhanced, Some((5, 1, 1 | 2 | 3 | 6 | 10)))
+        self.enhanced.is_some_and(names_no_mailbox)
     }
+}
+
+/// Whether a status says that there is no such mailbox.
+#[must_use]
+pub fn names_no_mailbox(status: Enhanced) -> bool {
+    matches!(status, (5, 1, 1 | 2 | 3 | 6 | 10))
 }
 
 /// The enhanced status code that a text starts with: `class "." subject "." detail` (RFC 3463 section 2).

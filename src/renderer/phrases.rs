@@ -93,15 +93,17 @@ impl<'t> Phrases<'t> {
 
     /// A text by its English.
     #[must_use]
-    pub fn say(&self, english: &'t str) -> &'t str {
+    pub fn say<'s>(&self, english: &'s str) -> &'s str
+    where
+        't: 's,
+    {
         self.texts.and_then(|texts| texts.get(english)).map_or(english, String::as_str)
     }
 
     /// A text with `{name}` in it, and what stands there.
     #[must_use]
     pub fn fill(&self, english: &str, values: &[(&str, &str)]) -> String {
-        let text = self.texts.and_then(|texts| texts.get(english)).map_or(english, String::as_str);
-        pieces(text)
+        pieces(self.say(english))
             .map(|piece| {
                 values.iter().find(|(name, _)| piece == Piece::Slot(name)).map_or(piece.raw(), |(_, value)| value)
             })
@@ -150,7 +152,7 @@ pub struct Labels {
 
 impl From<Phrases<'_>> for Labels {
     fn from(phrases: Phrases<'_>) -> Self {
-        let say = |english: &str| phrases.fill(english, &[]);
+        let say = |english: &str| phrases.say(english).to_owned();
         Self {
             note: say("Note"),
             tip: say("Tip"),

@@ -40,7 +40,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::chance::Chance;
-use crate::types::{InstallKey, Secret};
+use crate::types::{Bucket, InstallKey, Secret};
 
 /// The database of an install. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -77,6 +77,11 @@ impl Store {
     #[must_use]
     pub fn buckets(&self) -> u16 {
         self.buckets
+    }
+
+    /// Whether a bucket is one of this database's: a token may name any.
+    fn has(&self, bucket: Bucket) -> bool {
+        bucket.number() < self.buckets
     }
 
     /// How often this process published: who compares it before asking the database sees the changes of this node at once.

@@ -1,10 +1,12 @@
 //! Mail that came back, and complaints: each is written down once, with what follows for the address.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 
 use super::membership::gate;
 use super::row::Row;
-use super::sql::{Fault, Tx, args, write};
+use super::sql::{Fault, Tx, args, rows, write};
 use super::subscribers::suppress;
 use super::{Noted, Return, Store, StoreError};
 use crate::bounce::{self, Blame, Bounce};
@@ -23,7 +25,7 @@ impl Store {
     /// Writes down that a mail came back. A mailbox that is gone is never mailed again, nor is one whose mail comes back all the time
     /// ([`bounce::is_dead`]).
     pub async fn bounced(&self, verp: &Verp, bounce: &Bounce, now: DateTime<Utc>) -> Result<Noted, StoreError> {
-        if verp.bucket.number() >= self.buckets {
+        if !self.has(verp.bucket) {
             return Ok(Noted::Before);
         }
         write!(self.pool, |tx| bounced(tx, verp, bounce, now).await)
@@ -31,25 +33,28 @@ impl Store {
 
     /// Writes down that a reader called a mail spam, and never mails them again.
     pub async fn complained(&self, verp: &Verp, now: DateTime<Utc>) -> Result<Noted, StoreError> {
-        if verp.bucket.number() >= self.buckets {
+        if !self.has(verp.bucket) {
             return Ok(Noted::Before);
         }
         write!(self.pool, |tx| complained(tx, verp, now).await)
     }
 
-    /// What came back of a mailing, and complaints, by their status, the most frequent first.
-    pub async fn returns(&self, mailing: MailingId) -> Result<Vec<Return>, StoreError> {
-        let sql = "SELECT kind, status, COUNT(*) AS times, MIN(reason) AS example FROM returned WHERE mailing_id = $1 \
-             GROUP BY kind, status ORDER BY times DESC, kind, status";
-        let read = |row: &Row| {
-            Ok(Return {
+    /// What came back of mailings, and complaints, by their status, the most frequent first. A mailing of which nothing came back is not in it.
+    pub async fn returns(&self, mailings: &[MailingId]) -> Result<BTreeMap<MailingId, Vec<Return>>, StoreError> {
+        let sql = "SELECT mailing_id, kind, status, COUNT(*) AS times, MIN(reason) AS example FROM returned \
+             WHERE mailing_id IN (SELECT v.value ->> 0 FROM {rows $1} AS v) \
+             GROUP BY mailing_id, kind, status ORDER BY times DESC, kind, status";
+        let wanted: Vec<_> = mailings.iter().map(|mailing| args![*mailing]).collect();
+        let mut returns: BTreeMap<MailingId, Vec<Return>> = BTreeMap::new();
+        for row in self.pool.fetch_all(sql, args![rows(&wanted)?]).await? {
+            returns.entry(row.mailing()?).or_default().push(Return {
                 complaint: row.text("kind")? == "complaint",
                 status: row.text("status")?,
                 example: row.text("example")?,
                 times: row.int("times")?,
-            })
-        };
-        self.pool.fetch_all(sql, args![mailing]).await?.iter().map(read).collect()
+            });
+        }
+        Ok(returns)
     }
 }
 

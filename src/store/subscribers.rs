@@ -47,7 +47,7 @@ impl Store {
         now: DateTime<Utc>,
     ) -> Result<bool, StoreError> {
         // A bucket that is not in this database comes from a forged or foreign link: there is nobody to end anything for.
-        if bucket.number() >= self.buckets {
+        if !self.has(bucket) {
             return Ok(false);
         }
         write!(self.pool, |tx| {

@@ -217,7 +217,7 @@ async fn several_receivers_share_an_inbox() {
         assert_eq!((files(&app, "new").len(), files(&app, "cur").len()), (0, 0));
         let all = app.app().store.list(None, None, 1_000).await.unwrap();
         assert!(all.iter().all(|listed| listed.suppressed.as_deref() == Some("bounce")));
-        assert_eq!(app.app().store.returns(mailing).await.unwrap()[0].times, 300);
+        assert_eq!(app.app().store.returns(&[mailing]).await.unwrap()[&mailing][0].times, 300);
     })
     .await;
 }

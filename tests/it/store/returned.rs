@@ -49,7 +49,7 @@ async fn a_mailbox_that_is_gone_is_suppressed_at_once(w: World) {
     let mailing = w.mailed(now()).await;
     assert_eq!(w.bounce(mailing, ada, "5.1.1").await, Noted::Suppressed);
     assert_eq!(w.suppressed().await.as_deref(), Some("bounce"));
-    let returns = w.store.returns(mailing).await.unwrap();
+    let returns = w.store.returns(&[mailing]).await.unwrap().remove(&mailing).unwrap();
     let example = "5.1.1 (address) unknown".to_owned();
     assert_eq!(returns, [Return { complaint: false, status: "5.1.1".into(), example, times: 1 }]);
 }
@@ -97,8 +97,10 @@ async fn a_complaint_suppresses_and_is_counted_apart(w: World) {
     assert_eq!(w.bounce(mailing, ada, "5.2.2").await, Noted::Now);
     assert_eq!(w.store.complained(&verp, now()).await.unwrap(), Noted::Suppressed);
     assert_eq!(w.suppressed().await.as_deref(), Some("complaint"));
-    let kinds: Vec<_> =
-        w.store.returns(mailing).await.unwrap().iter().map(|entry| (entry.complaint, entry.times)).collect();
+    let kinds: Vec<_> = w.store.returns(&[mailing]).await.unwrap()[&mailing]
+        .iter()
+        .map(|entry| (entry.complaint, entry.times))
+        .collect();
     assert_eq!(kinds, [(false, 1), (true, 1)]);
 }
 
